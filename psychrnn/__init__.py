@@ -1,0 +1,40 @@
+"""Train recurrent neural networks on cognitive tasks, under the constraints of biology.
+
+The names below load on first use, so that designing a task never waits for TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+name = "psychrnn"
+__version__ = "2.0.0.dev0"
+
+_HOMES = {
+    "Task": "psychrnn.tasks.task",
+    "Batch": "psychrnn.tasks.task",
+    "PerceptualDiscrimination": "psychrnn.tasks.perceptual_discrimination",
+    "RNN": "psychrnn.backend.rnn",
+    "Basic": "psychrnn.backend.models.basic",
+    "BasicScan": "psychrnn.backend.models.basic",
+    "Callback": "psychrnn.backend.callbacks",
+    "WeightInitializer": "psychrnn.backend.initializations",
+    "GaussianSpectralRadius": "psychrnn.backend.initializations",
+    "AlphaIdentity": "psychrnn.backend.initializations",
+    "LossFunction": "psychrnn.backend.loss_functions",
+    "Regularizer": "psychrnn.backend.regularizations",
+    "ParameterError": "psychrnn._checks",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(attribute: str) -> Any:
+    if attribute not in _HOMES:
+        raise AttributeError(f"module 'psychrnn' has no attribute {attribute!r}")
+    return getattr(import_module(_HOMES[attribute]), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,1 @@
+"""Networks that learn, and everything their training needs."""

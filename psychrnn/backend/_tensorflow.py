@@ -1,0 +1,71 @@
+"""The one place that imports TensorFlow: without its start-up chatter, and in eager mode."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from psychrnn._checks import ParameterError
+
+_CHATTER = ("I0000 ", "WARNING: All log messages before absl", "To enable the following instr")
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Drop TensorFlow's information lines from standard error, and pass on everything else.
+
+    They are written by compiled code before any logging setting is read, so the only way to be
+    rid of them is to look at what arrives at the file descriptor.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # no standard error to keep clean
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            caught.seek(0)
+            for line in caught.read().decode(errors="replace").splitlines():
+                if not line.startswith(_CHATTER):
+                    print(line, file=sys.stderr)
+
+
+if "tensorflow" in sys.modules:
+    import tensorflow as tf
+else:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # 1: warnings and errors, no information
+    with _without_chatter():
+        import tensorflow as tf
+
+__all__ = ["ensure_eager", "tf"]
+
+
+def ensure_eager() -> None:
+    """Turn eager execution back on where a script written for TensorFlow 1 turned it off.
+
+    Raises:
+        ParameterError: if graph operations exist already, which eager mode would orphan.
+    """
+    if tf.executing_eagerly() or tf.inside_function():
+        return
+    graph = tf.compat.v1.get_default_graph()
+    if graph.get_operations():
+        raise ParameterError(
+            "tf.compat.v1.disable_eager_execution() was called and a TensorFlow 1 graph was "
+            "begun. psychrnn needs no graph: delete the line that disables eager execution."
+        )
+    seed = graph.seed
+    tf.compat.v1.reset_default_graph()
+    tf.compat.v1.enable_eager_execution()
+    if seed is not None:
+        tf.random.set_seed(seed)

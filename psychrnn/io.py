@@ -1,0 +1,161 @@
+"""Weight files: ``.npz`` archives without pickled objects; files of PsychRNN 1.0 read safely."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from typing import IO, Any
+
+import numpy as np
+
+from psychrnn._checks import ParameterError
+
+# The two entries that PsychRNN 1.0 pickled, and the only names their pickles may contain.
+_OLD_ENTRIES = ("dale_ratio", "transfer_function")
+_ARRAY_NAMES = {
+    (f"numpy.{package}.multiarray", "_reconstruct") for package in ("core", "_core")
+} | {("numpy", "ndarray"), ("numpy", "dtype")}
+_FUNCTION_HOMES = {
+    "tensorflow.python.ops.gen_nn_ops": {"relu", "relu6", "elu", "selu", "softplus", "softsign"},
+    "tensorflow.python.ops.math_ops": {"tanh", "sigmoid", "softplus"},
+    "tensorflow.python.ops.gen_math_ops": {"tanh", "sigmoid"},
+    "tensorflow.python.ops.nn_ops": {"relu6", "leaky_relu"},
+    "tensorflow.python.ops.array_ops": {"identity"},
+}
+
+
+def save_weights(path: str, arrays: dict[str, Any]) -> str:
+    """Write arrays to an ``.npz`` file that opens with ``allow_pickle=False``.
+
+    The file is written aside and moved into place, so an older file is never left half written.
+
+    Arguments:
+        path: file name; ``.npz`` is appended where it is missing.
+        arrays: name and array of each entry.
+
+    Returns:
+        The name of the file.
+
+    Raises:
+        ParameterError: if an entry is not an array of numbers or text.
+        OSError: if the file cannot be written.
+    """
+    path = path if path.endswith(".npz") else path + ".npz"
+    checked = {key: np.asarray(value) for key, value in arrays.items()}
+    for key, value in checked.items():
+        if value.dtype.hasobject:
+            raise ParameterError(f"{path}: {key!r} holds Python objects, which are not saved.")
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    aside = f"{path}.{os.getpid()}.part"
+    try:
+        with open(aside, "wb") as file:
+            np.savez(file, **checked)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        if os.path.exists(aside):
+            os.unlink(aside)
+    return path
+
+
+def load_weights(path: str) -> dict[str, Any]:
+    """Read a weight file of this library or of PsychRNN 1.0, without running anything in it.
+
+    Arguments:
+        path: exact file name.
+
+    Returns:
+        A dict of arrays. ``dale_ratio`` is a float or None, ``transfer_function`` a name;
+        either is left out where the file does not have it.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ParameterError: if the file is not an ``.npz`` archive, or holds pickled objects other
+            than the two that PsychRNN 1.0 wrote.
+    """
+    if not os.path.isfile(path):
+        hint = f" Did you mean {path + '.npz'!r}?" if os.path.isfile(path + ".npz") else ""
+        raise FileNotFoundError(f"load_weights_path: there is no file {path!r}.{hint}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            return {name[:-4]: _read_entry(archive, name, path) for name in names}
+    except zipfile.BadZipFile:
+        raise ParameterError(
+            f"{path}: expected an .npz file of weights, got something else or a damaged file."
+        ) from None
+
+
+def _read_entry(archive: zipfile.ZipFile, name: str, path: str) -> Any:
+    key = name[:-4]
+    with archive.open(name) as file:
+        try:
+            value = np.lib.format.read_array(file, allow_pickle=False)
+        except ValueError as reason:
+            if "Object arrays" not in str(reason):
+                raise ParameterError(f"{path}: {key!r} cannot be read ({reason}).") from None
+            if key not in _OLD_ENTRIES:
+                raise _refused(path, key) from None
+            with archive.open(name) as again:
+                return _read_old_entry(again, path, key)
+    if key == "dale_ratio":
+        return None if np.isnan(value) else float(value)
+    return str(value) if key == "transfer_function" else value
+
+
+def _refused(path: str, key: str) -> ParameterError:
+    return ParameterError(
+        f"{path}: {key!r} holds a pickled object. Opening it could run code from the file, so it "
+        "was refused and nothing was run. Save the weights again as plain arrays."
+    )
+
+
+class _Inert:
+    """Stands for everything a pickled array is rebuilt with; keeps what it is given."""
+
+    def __init__(self, *_: Any) -> None:
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _Function:
+    """Stands for a transfer function that a pickle refers to by name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class _AllowList(pickle.Unpickler):
+    """Finds inert stand-ins for exactly known names; no import, no call into other code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _ARRAY_NAMES:
+            return _Inert
+        if name in _FUNCTION_HOMES.get(module, ()):
+            return _Function(name)
+        raise pickle.UnpicklingError(f"{module}.{name}")
+
+
+def _read_old_entry(file: IO[bytes], path: str, key: str) -> Any:
+    """Read the one object in a 0-d object array as PsychRNN 1.0 saved it."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, _ = read_header(file)
+        content = _AllowList(file).load().state[-1]
+        (value,) = content
+    except Exception as reason:
+        raise _refused(path, key) from reason
+    value = value.name if isinstance(value, _Function) else value
+    expected = str if key == "transfer_function" else (float, int, type(None))
+    if shape != () or not isinstance(value, expected):
+        raise _refused(path, key)
+    return value

@@ -1,0 +1,1 @@
+"""Experiments: trial inputs, target outputs and masks, in NumPy alone."""

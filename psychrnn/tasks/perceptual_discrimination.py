@@ -1,0 +1,119 @@
+"""Two noisy inputs: which one is stronger?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from psychrnn import _checks
+from psychrnn.tasks.task import Task, choice_accuracy
+
+
+class PerceptualDiscrimination(Task):
+    r"""Two noisy inputs are shown for a while; the network reports which one is stronger.
+
+    During the stimulus the channel ``direction`` has mean ``1 + coherence``, the other one 1.
+    Both carry noise of standard deviation :math:`\sigma\sqrt{2\cdot 0.01\sqrt{10\,dt}}`, where
+    :math:`\sigma` is ``stim_noise``. The answer is due from 20 ms after the stimulus to the end
+    of the trial: ``hi`` in the output channel of the stronger input, ``lo`` in the other.
+    Onset is uniform in [0, T/2) and the duration uniform in [T/8, 3T/8). The experiment is that
+    of Britten, Shadlen, Newsome and Movshon (1992), J. Neurosci. 12(12).
+
+    Arguments:
+        dt: length of a time step (ms).
+        tau: time constant of the network's units (ms).
+        T: length of a trial (ms).
+        N_batch: number of trials in a batch.
+        coherence: difference between the inputs; drawn from ``coherences`` where None.
+        direction: stronger channel, 0 or 1; drawn for every trial where None.
+        stim_noise: size of the input noise.
+        coherences: values that are equally likely where ``coherence`` is None.
+        seed: integer that fixes every trial. Without it trials follow ``np.random.seed``.
+
+    Raises:
+        ParameterError: if ``direction`` is not 0 or 1, or a number is not finite.
+
+    Example:
+        >>> task = PerceptualDiscrimination(dt=10, tau=100, T=2000, N_batch=8, seed=1)
+        >>> task.get_trial_batch().x.shape
+        (8, 200, 2)
+    """
+
+    answer_delay = 20  # ms between the end of the stimulus and the answer
+
+    def __init__(
+        self,
+        dt: float,
+        tau: Any,
+        T: float,
+        N_batch: int,
+        coherence: float | None = None,
+        direction: int | None = None,
+        stim_noise: float = 0.1,
+        coherences: Sequence[float] = (0.1, 0.3, 0.5, 0.7),
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(2, 2, dt, tau, T, N_batch, seed=seed)
+        where = type(self).__name__
+        if coherence is not None:
+            _checks.number(f"{where}.coherence", coherence)
+        if direction is not None and direction not in (0, 1):
+            raise _checks.error(f"{where}.direction", "0, 1 or None", _checks.shown(direction))
+        if np.size(coherences) == 0:
+            raise _checks.error(f"{where}.coherences", "at least one value", "none")
+        self.coherence = coherence
+        self.direction = direction
+        self.lo = 0.2
+        self.hi = 1.0
+        self.stim_noise = _checks.number(f"{where}.stim_noise", stim_noise, low=0)
+        self.coherences = [_checks.number(f"{where}.coherences", c) for c in np.ravel(coherences)]
+
+    def generate_trial_params(self, batch: int, trial: int) -> dict[str, Any]:
+        """Draw coherence, direction, onset time and stimulus duration (ms) of a trial."""
+        rng = self.rng
+        coherence = rng.choice(self.coherences) if self.coherence is None else self.coherence
+        direction = rng.choice(2) if self.direction is None else self.direction
+        return {
+            "coherence": coherence,
+            "direction": direction,
+            "stim_noise": self.stim_noise,
+            "onset_time": rng.random() * self.T / 2.0,
+            "stim_duration": rng.random() * self.T / 4.0 + self.T / 8.0,
+        }
+
+    def trial_function(self, time: float, params: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Compute input, target and mask at one time (ms)."""
+        x, y, mask = self._at(np.array([time]), params)
+        return x[0], y[0], mask[0]
+
+    def generate_trial(
+        self, params: dict[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Compute a whole trial, equal to ``trial_function`` at every step."""
+        return self._at(np.arange(self.N_steps) * self.dt, params)
+
+    def _at(
+        self, times: np.ndarray, params: dict[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        onset = params["onset_time"]
+        offset = onset + params["stim_duration"]
+        strong = params["direction"]
+        noise = np.sqrt(2 * 0.01 * np.sqrt(10) * np.sqrt(self.dt) * params["stim_noise"] ** 2)
+        x = noise * self.rng.standard_normal((len(times), 2))
+        shown = (onset < times) & (times < offset)
+        x[shown] += 1
+        x[shown, strong] += params["coherence"]
+        y = np.zeros((len(times), 2))
+        answer = times > offset + self.answer_delay
+        y[answer] = self.lo
+        y[answer, strong] = self.hi
+        mask = np.repeat((times >= offset).astype(float)[:, np.newaxis], 2, axis=1)
+        return x, y, mask
+
+    def accuracy_function(
+        self, correct_output: np.ndarray, test_output: np.ndarray, output_mask: np.ndarray
+    ) -> np.float64:
+        """Return the fraction of trials with the right choice (see ``choice_accuracy``)."""
+        return choice_accuracy(correct_output, test_output, output_mask)

@@ -1,0 +1,317 @@
+"""The experiment: what a network sees, what it should answer, and when the answer counts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from psychrnn import _checks
+
+
+class Batch(NamedTuple):
+    """Trials that are presented together.
+
+    Attributes:
+        x: inputs, ``[N_batch, N_steps, N_in]``.
+        y: target outputs, ``[N_batch, N_steps, N_out]``.
+        mask: weight of every target, ``[N_batch, N_steps, N_out]``; 0 where the output is free.
+        params: one dict of trial parameters for each trial, ``[N_batch]``.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+    params: np.ndarray
+
+
+class _TaskAlpha(float):
+    """``dt / tau`` of a task, as opposed to an ``alpha`` that a user states.
+
+    A script may take the parameters of a task and change ``tau`` for its network. The old
+    ``alpha`` in the dict is then out of date, and not a contradiction.
+    """
+
+    derived = True
+
+
+class Task(ABC):
+    """Base class of all experiments.
+
+    A new experiment defines ``generate_trial_params`` and either ``trial_function`` (one time
+    point at a time) or, faster, ``generate_trial`` (a whole trial at once).
+
+    Arguments:
+        N_in: number of input channels.
+        N_out: number of output channels.
+        dt: length of a time step (ms).
+        tau: time constant of the network's units (ms), a number or one for each unit.
+        T: length of a trial (ms); a trial has ``N_steps = ceil(T / dt)`` steps.
+        N_batch: number of trials in a batch.
+        seed: integer that fixes every trial. Without it trials follow ``np.random.seed``.
+
+    Raises:
+        ParameterError: if a size is not a whole number of at least 1, or a time not above 0.
+
+    Example:
+        >>> import numpy as np
+        >>> class Echo(Task):
+        ...     def generate_trial_params(self, batch, trial):
+        ...         return {"level": self.rng.choice([-1.0, 1.0])}
+        ...     def trial_function(self, time, params):
+        ...         return params["level"], params["level"], time > 50
+        >>> batch = Echo(1, 1, dt=10, tau=100, T=100, N_batch=4, seed=1).get_trial_batch()
+        >>> batch.x.shape, float(batch.mask[0, :, 0].sum())
+        ((4, 10, 1), 4.0)
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        # A subclass that redefines single time points must not inherit a whole-trial path that
+        # knows nothing of them; one that defines whole trials need not define time points.
+        if "trial_function" in own and "generate_trial" not in own:
+            cls.generate_trial = Task.generate_trial  # type: ignore[method-assign]
+        if "generate_trial" in own and getattr(
+            cls.trial_function, "__isabstractmethod__", False
+        ):
+            cls.trial_function = _no_trial_function  # type: ignore[method-assign]
+
+    def __init__(
+        self,
+        N_in: int,
+        N_out: int,
+        dt: float,
+        tau: Any,
+        T: float,
+        N_batch: int,
+        seed: int | None = None,
+    ) -> None:
+        where = type(self).__name__
+        self.N_batch = _checks.count(f"{where}.N_batch", N_batch)
+        self.N_in = _checks.count(f"{where}.N_in", N_in)
+        self.N_out = _checks.count(f"{where}.N_out", N_out)
+        for key, value in (("dt", dt), ("T", T)):
+            _checks.positive(f"{where}.{key}", value)
+        for value in np.ravel(tau) if np.size(tau) else [tau]:
+            _checks.positive(f"{where}.tau", value)
+        self.dt = dt
+        self.tau = tau
+        self.T = T
+        alpha = dt / (tau if np.ndim(tau) == 0 else np.asarray(tau, dtype=float))
+        self.alpha = _TaskAlpha(alpha) if np.ndim(alpha) == 0 else alpha
+        self.N_steps = int(np.ceil(T / dt))
+        self._seed = None if seed is None else _checks.seed(f"{where}.seed", seed)
+        self._own_rng = False
+        self._rng = None if self._seed is None else np.random.default_rng(self._seed)
+        self._streams = 0
+        self._batch_generator: Iterator[Batch] | None = None
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the trials, or None where they follow ``np.random.seed``."""
+        return self._seed
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The random generator to draw trials from: ``self.rng.choice(2)``.
+
+        Each batch gets a generator of its own, so a batch depends on its seed and its number
+        alone. Outside a batch an unseeded task draws from NumPy's global state.
+        """
+        if self._rng is None:
+            return np.random.Generator(np.random.get_bit_generator())
+        return self._rng
+
+    @rng.setter
+    def rng(self, generator: np.random.Generator) -> None:
+        self._rng, self._own_rng = generator, True
+
+    @abstractmethod
+    def generate_trial_params(self, batch: int, trial: int) -> dict[str, Any]:
+        """Draw the parameters of one trial.
+
+        Arguments:
+            batch: number of the batch, from 1.
+            trial: number of the trial within the batch, from 0.
+
+        Returns:
+            A dict that is handed to ``trial_function`` and kept in ``Batch.params``.
+        """
+
+    @abstractmethod
+    def trial_function(self, time: float, params: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Compute one time point of a trial.
+
+        Arguments:
+            time: time since the start of the trial (ms).
+            params: what ``generate_trial_params`` returned for this trial.
+
+        Returns:
+            Input ``[N_in]``, target output ``[N_out]`` and mask ``[N_out]`` at that time.
+        """
+
+    def accuracy_function(
+        self, correct_output: np.ndarray, test_output: np.ndarray, output_mask: np.ndarray
+    ) -> float:
+        """Score outputs between 0 and 1; every experiment defines its own.
+
+        Arguments:
+            correct_output: target outputs, ``[N_batch, N_steps, N_out]``.
+            test_output: outputs of the network, the same shape.
+            output_mask: mask of the targets, the same shape.
+
+        Raises:
+            ParameterError: if the task does not define it.
+        """
+        raise _checks.ParameterError(
+            f"{type(self).__name__}.accuracy_function: this task does not say what counts as "
+            "correct. Define accuracy_function(self, correct_output, test_output, output_mask) "
+            "in the class and return a number between 0 and 1; "
+            "psychrnn.tasks.task.choice_accuracy scores choices between output channels."
+        )
+
+    def get_task_params(self) -> dict[str, Any]:
+        """Return the task's parameters as a new dict, to build a network's parameters on."""
+        return {key: value for key, value in vars(self).items() if not key.startswith("_")}
+
+    def generate_trial(
+        self, params: dict[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Compute a whole trial, by default one ``trial_function`` call for each time step.
+
+        Arguments:
+            params: what ``generate_trial_params`` returned for this trial.
+
+        Returns:
+            Inputs ``[N_steps, N_in]``, targets and mask ``[N_steps, N_out]``.
+
+        Raises:
+            ParameterError: if ``trial_function`` returns a wrong number of values.
+        """
+        x = np.zeros((self.N_steps, self.N_in))
+        y = np.zeros((self.N_steps, self.N_out))
+        mask = np.zeros((self.N_steps, self.N_out))
+        for step in range(self.N_steps):
+            point = self.trial_function(step * self.dt, params)
+            try:
+                x[step], y[step], mask[step] = point
+            except (TypeError, ValueError):
+                raise self._wrong_point(point, step) from None
+        return x, y, mask
+
+    def _wrong_point(self, point: Any, step: int) -> _checks.ParameterError:
+        if isinstance(point, tuple) and len(point) == 3:
+            got = ", ".join(f"{n} {np.shape(p)}" for n, p in zip(("x", "y", "mask"), point))
+        else:
+            got = _checks.shown(point)
+        return _checks.error(
+            f"{type(self).__name__}.trial_function",
+            f"x with N_in = {self.N_in} values, y and mask with N_out = {self.N_out} values",
+            f"{got} at time {step * self.dt} ms",
+        )
+
+    def batch_generator(self) -> Iterator[Batch]:
+        """Return an endless generator of batches.
+
+        Each generator draws trials of its own: with a seed, the same ones in every run.
+        """
+        self._streams += 1
+        return self._batches(self._streams - 1)
+
+    def get_trial_batch(self) -> Batch:
+        """Return the next batch of the task's own generator, apart from those used in training."""
+        if self._batch_generator is None:
+            self._batch_generator = self.batch_generator()
+        return next(self._batch_generator)
+
+    def _batches(self, stream: int) -> Iterator[Batch]:
+        number = 1
+        while True:
+            yield self._generate_batch(number, stream)
+            number += 1
+
+    def _generate_batch(self, number: int, stream: int) -> Batch:
+        outside, self._rng = self._rng, self._batch_rng(number, stream)
+        try:
+            trials, params = [], np.empty(self.N_batch, dtype=object)
+            for trial in range(self.N_batch):
+                params[trial] = self.generate_trial_params(number, trial)
+                trials.append(self._checked_trial(self.generate_trial(params[trial])))
+        finally:
+            if not self._own_rng:
+                self._rng = outside
+        x, y, mask = (np.stack(part) for part in zip(*trials))
+        return Batch(x, y, mask, params)
+
+    def _batch_rng(self, number: int, stream: int) -> np.random.Generator | None:
+        if self._own_rng:
+            return self._rng
+        if self._seed is None:
+            return np.random.default_rng(np.random.randint(2**32, size=4, dtype=np.uint32))
+        return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(stream, number)))
+
+    def _checked_trial(self, trial: Any) -> list[np.ndarray]:
+        shapes = [(self.N_steps, self.N_in)] + 2 * [(self.N_steps, self.N_out)]
+        where = f"{type(self).__name__}.generate_trial"
+        if not (isinstance(trial, (tuple, list)) and len(trial) == 3):
+            raise _checks.error(where, "three arrays (x, y, mask)", _checks.shown(trial))
+        arrays = [np.asarray(part, dtype=float) for part in trial]
+        for key, part, shape in zip(("x", "y", "mask"), arrays, shapes):
+            if part.shape != shape:
+                axes = "[N_steps, N_in]" if key == "x" else "[N_steps, N_out]"
+                raise _checks.error(f"{where}, {key}", f"{axes} = {shape}", f"{part.shape}")
+        return arrays
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A running generator cannot be copied; a copy of the task starts one of its own.
+        return {**vars(self), "_batch_generator": None}
+
+
+def _no_trial_function(self: Task, time: float, params: dict[str, Any]) -> Any:
+    raise _checks.ParameterError(
+        f"{type(self).__name__}.trial_function: this task makes whole trials. "
+        "Call generate_trial(params) instead."
+    )
+
+
+def choice_accuracy(
+    correct_output: np.ndarray, test_output: np.ndarray, output_mask: np.ndarray
+) -> np.float64:
+    r"""Return the fraction of trials in which the network chose the right output channel.
+
+    The choice is :math:`\arg\max_k \sum_t m_{tk} o_{tk}` (ties: the lowest channel).
+    Trials in which the mask is 0 throughout ask for no choice and are left out.
+
+    Arguments:
+        correct_output: target outputs, ``[N_batch, N_steps, N_out]``.
+        test_output: outputs of the network, the same shape.
+        output_mask: mask of the targets, the same shape.
+
+    Raises:
+        ParameterError: if the shapes differ, or no trial has a mask above 0.
+
+    Example:
+        >>> y = np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
+        >>> float(choice_accuracy(y, np.array([[[0.9, 0.2]], [[0.8, 0.1]]]), np.ones_like(y)))
+        0.5
+    """
+    correct, output, mask = (
+        np.asarray(part, dtype=float) for part in (correct_output, test_output, output_mask)
+    )
+    if not (correct.shape == output.shape == mask.shape and correct.ndim == 3):
+        raise _checks.error(
+            "choice_accuracy",
+            "three arrays of the same shape [N_batch, N_steps, N_out]",
+            f"{correct.shape}, {output.shape} and {mask.shape}",
+        )
+    counted = mask.any(axis=(1, 2))
+    if not counted.any():
+        raise _checks.error(
+            "choice_accuracy", "a mask above 0 in at least one trial", "an empty mask in every one"
+        )
+    chosen = np.argmax((output * mask)[counted].mean(axis=1), axis=1)
+    wanted = np.argmax((correct * mask)[counted].mean(axis=1), axis=1)
+    return np.mean(chosen == wanted)  # type: ignore[no-any-return]
