@@ -100,9 +100,7 @@ def seed(where: str, value: Any) -> int:
     return int(value)
 
 
-def array(
-    where: str, value: Any, axes: Sequence[tuple[str, int]], advice: str = ""
-) -> np.ndarray:
+def array(where: str, value: Any, axes: Sequence[tuple[str, int]], advice: str = "") -> np.ndarray:
     """Check a finite array and return a float copy of it.
 
     Arguments:
@@ -113,6 +111,7 @@ def array(
 
     Raises:
         ParameterError: if the shape differs, or an entry is not a finite number.
+
     """
     try:
         result = np.array(value, dtype=np.float32 if _is_float32(value) else np.float64)

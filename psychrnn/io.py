@@ -40,6 +40,7 @@ def save_weights(path: str, arrays: dict[str, Any]) -> str:
     Raises:
         ParameterError: if an entry is not an array of numbers or text.
         OSError: if the file cannot be written.
+
     """
     path = path if path.endswith(".npz") else path + ".npz"
     checked = {key: np.asarray(value) for key, value in arrays.items()}
@@ -75,6 +76,7 @@ def load_weights(path: str) -> dict[str, Any]:
         FileNotFoundError: if there is no such file.
         ParameterError: if the file is not an ``.npz`` archive, or holds pickled objects other
             than the two that PsychRNN 1.0 wrote.
+
     """
     if not os.path.isfile(path):
         hint = f" Did you mean {path + '.npz'!r}?" if os.path.isfile(path + ".npz") else ""

@@ -55,6 +55,7 @@ def ensure_eager() -> None:
 
     Raises:
         ParameterError: if graph operations exist already, which eager mode would orphan.
+
     """
     if tf.executing_eagerly() or tf.inside_function():
         return

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from psychrnn import _checks
+from psychrnn.backend import params
+
 
 def effective(W: Any, connectivity: Any, signs: Any = None) -> Any:
     r"""Return the weights that act in the network.
@@ -28,6 +31,7 @@ def effective(W: Any, connectivity: Any, signs: Any = None) -> Any:
     Example:
         >>> effective(np.array([[-2.0, 3.0]]), np.ones((1, 2)), np.array([1.0, -1.0])).tolist()
         [[2.0, -3.0]]
+
     """
     masked = W * connectivity
     return masked if signs is None else abs(masked) * signs
@@ -55,3 +59,37 @@ def has_dale(dale_ratio: float | None, Dale_rec: np.ndarray | None) -> bool:
 def without_autapses(connectivity: np.ndarray) -> np.ndarray:
     """Return a copy of a recurrent connectivity with an empty diagonal."""
     return connectivity * (1 - np.eye(len(connectivity)))
+
+
+def in_full(where: str, options: params.InitializerParams) -> dict[str, Any]:
+    """Return masks, ratio and sign matrices in full, for options that leave some out.
+
+    Arguments:
+        where: the class the user called, for errors.
+        options: masks, autapses and signs as given, None where they were not.
+
+    Raises:
+        ParameterError: if ``Dale_out`` is given without Dale's principle.
+
+    """
+    N_in, N_rec, N_out = options.N_in, options.N_rec, options.N_out
+    values: dict[str, Any] = {}
+    for key, shape in zip(params.MASK_KEYS, ((N_rec, N_in), (N_rec, N_rec), (N_out, N_rec))):
+        mask = getattr(options, key)
+        values[key] = np.ones(shape) if mask is None else mask
+    if not options.autapses:
+        values["rec_connectivity"] = without_autapses(values["rec_connectivity"])
+    values["dale_ratio"] = options.dale_ratio
+    values["Dale_rec"] = values["Dale_out"] = np.eye(N_rec)
+    if has_dale(options.dale_ratio, options.Dale_rec):
+        ratio = 1.0 if options.dale_ratio is None else options.dale_ratio
+        values["Dale_rec"], values["Dale_out"] = dale_matrices(ratio, N_rec)
+        if options.Dale_rec is not None:
+            values["Dale_rec"] = options.Dale_rec
+            values["Dale_out"] = np.diag((np.diag(options.Dale_rec) > 0).astype(float))
+        if options.Dale_out is not None:
+            values["Dale_out"] = options.Dale_out
+    elif options.Dale_out is not None and (options.Dale_out != np.eye(N_rec)).any():
+        advice = "Dale_out acts only under Dale's principle."
+        raise _checks.error(f"{where}.Dale_out", "dale_ratio or Dale_rec too", "neither", advice)
+    return values

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,38 +12,12 @@ from scipy.sparse.csgraph import connected_components
 from psychrnn import _checks, io
 from psychrnn.backend import constraints, params
 from psychrnn.backend._tensorflow import ensure_eager, tf
-
-TRANSFER_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "relu": tf.nn.relu,
-    "tanh": tf.nn.tanh,
-    "sigmoid": tf.nn.sigmoid,
-    "softplus": tf.nn.softplus,
-    "elu": tf.nn.elu,
-    "selu": tf.nn.selu,
-    "relu6": tf.nn.relu6,
-    "leaky_relu": tf.nn.leaky_relu,
-    "softsign": tf.nn.softsign,
-    "identity": tf.identity,
-}
-
-
-def transfer_function_named(where: str, given: Any) -> Callable[..., Any]:
-    """Return the function for a name of ``TRANSFER_FUNCTIONS``, or the function given."""
-    if callable(given):
-        return given  # type: ignore[no-any-return]
-    if given not in TRANSFER_FUNCTIONS:
-        names = ", ".join(TRANSFER_FUNCTIONS)
-        advice = "Pass the function itself: params['transfer_function'] = my_function."
-        raise _checks.error(where, f"a function, or one of {names}", given, advice)
-    return TRANSFER_FUNCTIONS[given]
-
-
-def transfer_function_name(function: Callable[..., Any]) -> str:
-    """Return the name under which files keep a transfer function."""
-    for name, known in TRANSFER_FUNCTIONS.items():
-        if function is known:
-            return name
-    return getattr(function, "__name__", type(function).__name__)
+from psychrnn.backend.agreement import reconciled
+from psychrnn.backend.transfer_functions import (
+    check_transfer_function,
+    transfer_function_name,
+    transfer_function_named,
+)
 
 
 class WeightInitializer:
@@ -82,74 +55,46 @@ class WeightInitializer:
         >>> init = WeightInitializer(N_in=2, N_rec=5, N_out=1, W_rec=np.eye(5), seed=1)
         >>> init.initializations["W_in"].shape
         (5, 2)
+
     """
 
     def __init__(self, **kwargs: Any) -> None:
         where = type(self).__name__
         ensure_eager()
-        known = params.NETWORK_KEYS | {"alpha"}
-        _checks.warn_near_misses(where, kwargs, known)
+        _checks.warn_near_misses(where, kwargs, params.NETWORK_KEYS)
         path = kwargs.get("load_weights_path")
-        self.load_weights_path: str | None = None if path is None else _checks.path(where, path)
-        stored = _stored_values(where, self.load_weights_path, kwargs)
-        self._options = params.read(params.InitializerParams, where, {**kwargs, **stored})
+        self.load_weights_path = None if path is None else _checks.path(where, path)
+        stored = {} if path is None else _stored_values(where, self.load_weights_path, kwargs)
+        sizes = {key: stored[key] for key in ("N_in", "N_rec", "N_out") if key in stored}
+        asked = params.read(params.InitializerParams, where, {**kwargs, **sizes})
+        if stored:
+            chosen = {"transfer_function": asked.transfer_function, **stored, "seed": asked.seed}
+            self._options = params.read(params.InitializerParams, where, chosen)
+        else:
+            self._options = asked
         for key in ("N_in", "N_rec", "N_out", "autapses"):
             setattr(self, key, getattr(self._options, key))
-        #: names of the constraints and weights that were asked for rather than left to defaults
-        self.given = {
-            f.name
-            for f in fields(self._options)
-            if f.name in (*params.WEIGHT_KEYS, *params.CONSTRAINT_KEYS, "dale_ratio")
-            and getattr(self._options, f.name) is not None
-        }
         self.rng = params.generator(self._options.seed, stream=0)
         self.rand_init = self.get_rand_init_func(self._options.which_rand_init)
         self.rand_W_rec_init = self.get_rand_init_func(
             self._options.which_rand_W_rec_init or self._options.which_rand_init
         )
-        self.initializations: dict[str, Any] = self._constraints()
-        self.initializations["transfer_function"] = transfer_function_named(
-            f"{where}.transfer_function", self._options.transfer_function or "relu"
-        )
+        self.initializations: dict[str, Any] = constraints.in_full(where, self._options)
+        self.initializations["transfer_function"] = self._options.transfer_function or "relu"
         self.initializations.update(self._weights())
-        extras = {key: value for key, value in stored.items() if key not in self.initializations}
-        self.initializations.update((k, v) for k, v in extras.items() if not k.startswith("N_"))
-        if type(self) is WeightInitializer and "W_rec" not in self.given:
+        if stored:
+            self.initializations = reconciled(where, asked, f"file {path}", self.initializations)
+            extras = {key: stored[key] for key in stored if not hasattr(self._options, key)}
+            self.initializations.update(extras)
+        function = transfer_function_named(where, self.initializations["transfer_function"])
+        self.initializations["transfer_function"] = function
+        if type(self) is WeightInitializer and self._options.W_rec is None:
             warnings.warn(
                 "This network may not train since the eigenvalues of W_rec are not regulated in "
                 "any way.",
                 UserWarning,
                 stacklevel=2,
             )
-
-    def _constraints(self) -> dict[str, Any]:
-        options = self._options
-        N_in, N_rec, N_out = options.N_in, options.N_rec, options.N_out
-        shapes = ((N_rec, N_in), (N_rec, N_rec), (N_out, N_rec))
-        values: dict[str, Any] = {}
-        for key, shape in zip(params.MASK_KEYS, shapes):
-            mask = getattr(options, key)
-            values[key] = np.ones(shape) if mask is None else mask
-        if not options.autapses:
-            values["rec_connectivity"] = constraints.without_autapses(values["rec_connectivity"])
-        values["dale_ratio"] = options.dale_ratio
-        values["Dale_rec"] = values["Dale_out"] = np.eye(N_rec)
-        if constraints.has_dale(options.dale_ratio, options.Dale_rec):
-            ratio = 1.0 if options.dale_ratio is None else options.dale_ratio
-            values["Dale_rec"], values["Dale_out"] = constraints.dale_matrices(ratio, N_rec)
-            if options.Dale_rec is not None:
-                values["Dale_rec"] = options.Dale_rec
-                values["Dale_out"] = np.diag((np.diag(options.Dale_rec) > 0).astype(float))
-            if options.Dale_out is not None:
-                values["Dale_out"] = options.Dale_out
-        elif options.Dale_out is not None and (options.Dale_out != np.eye(N_rec)).any():
-            raise _checks.error(
-                f"{type(self).__name__}.Dale_out",
-                "dale_ratio or Dale_rec beside it",
-                "neither",
-                "Dale_out acts only under Dale's principle.",
-            )
-        return values
 
     def _weights(self) -> dict[str, Any]:
         options, masks = self._options, self.initializations
@@ -263,13 +208,14 @@ class GaussianSpectralRadius(WeightInitializer):
         >>> W_rec = init.initializations["W_rec"]
         >>> round(float(np.abs(np.linalg.eigvals(W_rec)).max()), 6)
         0.9
+
     """
 
     def __init__(self, spec_rad: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         where = type(self).__name__
         self.spec_rad = 1.1 if spec_rad is None else _checks.positive(f"{where}.spec_rad", spec_rad)
-        if "W_rec" in self.given:
+        if self._options.W_rec is not None:
             if spec_rad is not None:
                 raise _checks.error(
                     where, "W_rec or spec_rad", "both", "W_rec is used as it is: leave one out."
@@ -303,13 +249,14 @@ class AlphaIdentity(WeightInitializer):
     Example:
         >>> AlphaIdentity(alpha=0.5, N_in=1, N_rec=2, N_out=1).initializations["W_rec"].tolist()
         [[0.5, 0.0], [0.0, 0.5]]
+
     """
 
     def __init__(self, alpha: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         where = type(self).__name__
         self.alpha = _checks.number(f"{where}.alpha", alpha)
-        if "W_rec" in self.given:
+        if self._options.W_rec is not None:
             raise _checks.error(where, "alpha alone", "alpha and W_rec", "Leave one out.")
         self.initializations["W_rec"] = self.alpha * np.eye(self._options.N_rec)
         self.balance_dale_ratio()
@@ -360,3 +307,59 @@ def _stored_values(where: str, path: str | None, kwargs: dict[str, Any]) -> dict
         if key in stored:
             stored[key] = params.check_sizes(f"{where}, file {path}", sizes, key, stored[key])
     return {**stored, **sizes}
+
+
+def choose(
+    where: str, network: params.NetworkParams, given: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Choose a network's initializer: that of params, a file, given weights, or the default.
+
+    Arguments:
+        where: class of the network, for errors.
+        network: its options.
+        given: the dict they were read from, which may also hold the initializer's.
+
+    Returns:
+        The initializer, and start values under all the constraints of ``given``.
+
+    Raises:
+        ParameterError: if the initializer is none, or contradicts ``given``.
+
+    """
+    asked = params.read(params.InitializerParams, where, given)
+    if network.initializer is None:
+        kind: type[WeightInitializer] = GaussianSpectralRadius
+        fixed = asked.W_rec is not None and given.get("spec_rad") is None
+        if fixed or network.load_weights_path is not None:
+            kind = WeightInitializer
+        initializer = kind(**params.initializer_part(given))
+        initial = dict(initializer.initializations)
+    else:
+        initializer = network.initializer
+        initial = _of_object(where, network, asked)
+    check_transfer_function(f"{where}.transfer_function", initial, network.N_rec)
+    return initializer, initial
+
+
+def _of_object(
+    where: str, network: params.NetworkParams, asked: params.InitializerParams
+) -> dict[str, Any]:
+    """Return the start values of ``network.initializer``, checked like those of params."""
+    have = getattr(network.initializer, "initializations", None)
+    if isinstance(network.initializer, type) or not isinstance(have, dict):
+        got, advice = network.initializer, "Pass an object: GaussianSpectralRadius(**params)."
+        raise _checks.error(f"{where}.initializer", "an initializer", _checks.shown(got), advice)
+    if network.load_weights_path is not None:
+        advice = "Both say where the weights start: give one."
+        raise _checks.error(where, "initializer or load_weights_path", "both", advice)
+    sizes = vars(network)
+    checked = {
+        key: params.check_sizes(f"{where}.initializer", sizes, key, have[key])
+        for key in (*params.WEIGHT_KEYS, *params.CONSTRAINT_KEYS)
+    }
+    chosen = getattr(network.initializer, "_options", None)
+    if chosen is not None and chosen.transfer_function is None:
+        checked["transfer_function"] = None
+    initial = reconciled(where, asked, "initializer", {**have, **checked})
+    function = transfer_function_named(where, initial["transfer_function"])
+    return {**initial, "transfer_function": function}

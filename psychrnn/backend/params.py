@@ -156,9 +156,7 @@ def _clip(where: str, value: Any) -> float | None:
 
 def _fixed(where: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise _checks.error(
-            where, "a dict of weight names and 0/1 arrays", _checks.shown(value)
-        )
+        raise _checks.error(where, "a dict of weight names and 0/1 arrays", _checks.shown(value))
     return dict(value)
 
 
@@ -290,7 +288,7 @@ class TrainParams:
     curriculum: Any = _key(_plain(_anything), None)
 
 
-# Keys that other parts read out of the same dict: tasks, and initializers with options of their own.
+# Keys of tasks and of initializers with options of their own, in the same dict.
 _ELSEWHERE = {"T", "spec_rad"}
 
 
@@ -298,9 +296,8 @@ def _known(*records: type) -> set[str]:
     return {f.name for record in records for f in fields(record)}
 
 
-NETWORK_KEYS = (
-    _known(NetworkParams, InitializerParams, LossParams, RegularizerParams) | _ELSEWHERE
-)
+NETWORK_KEYS = _known(NetworkParams, InitializerParams, LossParams, RegularizerParams) | _ELSEWHERE
+_INITIALIZER_KEYS = _known(InitializerParams)
 TRAIN_KEYS = _known(TrainParams)
 WEIGHT_KEYS = ("init_state", "W_in", "W_rec", "W_out", "b_rec", "b_out")
 MASK_KEYS = ("input_connectivity", "rec_connectivity", "output_connectivity")
@@ -317,6 +314,7 @@ def read(record: type[Record], where: str, given: Mapping[str, Any]) -> Record:
 
     Raises:
         ParameterError: on a wrong value; MissingParameterError if a required key is missing.
+
     """
     if not isinstance(given, Mapping):
         raise _checks.error(where, "a dict of options", _checks.shown(given))
@@ -332,6 +330,11 @@ def read(record: type[Record], where: str, given: Mapping[str, Any]) -> Record:
                 f"options has no such key. task.get_task_params() gives the task's part."
             )
     return record(**values)
+
+
+def initializer_part(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a network's dict of options says to its initializer."""
+    return {key: given[key] for key in (*_INITIALIZER_KEYS, "spec_rad") if key in given}
 
 
 def check_sizes(where: str, sizes: Mapping[str, int], key: str, value: Any) -> Any:
@@ -381,6 +384,7 @@ def generator(seed: int | None, stream: int) -> np.random.Generator:
     Arguments:
         seed: the network's seed, or None.
         stream: what the numbers are for, so that uses of one seed stay independent.
+
     """
     if seed is None:
         return np.random.Generator(np.random.get_bit_generator())

@@ -1,4 +1,4 @@
-"""Two noisy inputs: which one is stronger?"""
+"""Which of two noisy inputs is stronger: the perceptual discrimination experiment."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class PerceptualDiscrimination(Task):
         >>> task = PerceptualDiscrimination(dt=10, tau=100, T=2000, N_batch=8, seed=1)
         >>> task.get_trial_batch().x.shape
         (8, 200, 2)
+
     """
 
     answer_delay = 20  # ms between the end of the stimulus and the answer
@@ -88,9 +89,7 @@ class PerceptualDiscrimination(Task):
         x, y, mask = self._at(np.array([time]), params)
         return x[0], y[0], mask[0]
 
-    def generate_trial(
-        self, params: dict[str, Any]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def generate_trial(self, params: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Compute a whole trial, equal to ``trial_function`` at every step."""
         return self._at(np.arange(self.N_steps) * self.dt, params)
 

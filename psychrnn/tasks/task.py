@@ -19,6 +19,7 @@ class Batch(NamedTuple):
         y: target outputs, ``[N_batch, N_steps, N_out]``.
         mask: weight of every target, ``[N_batch, N_steps, N_out]``; 0 where the output is free.
         params: one dict of trial parameters for each trial, ``[N_batch]``.
+
     """
 
     x: np.ndarray
@@ -65,6 +66,7 @@ class Task(ABC):
         >>> batch = Echo(1, 1, dt=10, tau=100, T=100, N_batch=4, seed=1).get_trial_batch()
         >>> batch.x.shape, float(batch.mask[0, :, 0].sum())
         ((4, 10, 1), 4.0)
+
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -74,9 +76,7 @@ class Task(ABC):
         # knows nothing of them; one that defines whole trials need not define time points.
         if "trial_function" in own and "generate_trial" not in own:
             cls.generate_trial = Task.generate_trial  # type: ignore[method-assign]
-        if "generate_trial" in own and getattr(
-            cls.trial_function, "__isabstractmethod__", False
-        ):
+        if "generate_trial" in own and getattr(cls.trial_function, "__isabstractmethod__", False):
             cls.trial_function = _no_trial_function  # type: ignore[method-assign]
 
     def __init__(
@@ -139,6 +139,7 @@ class Task(ABC):
 
         Returns:
             A dict that is handed to ``trial_function`` and kept in ``Batch.params``.
+
         """
 
     @abstractmethod
@@ -151,6 +152,7 @@ class Task(ABC):
 
         Returns:
             Input ``[N_in]``, target output ``[N_out]`` and mask ``[N_out]`` at that time.
+
         """
 
     def accuracy_function(
@@ -165,6 +167,7 @@ class Task(ABC):
 
         Raises:
             ParameterError: if the task does not define it.
+
         """
         raise _checks.ParameterError(
             f"{type(self).__name__}.accuracy_function: this task does not say what counts as "
@@ -177,9 +180,7 @@ class Task(ABC):
         """Return the task's parameters as a new dict, to build a network's parameters on."""
         return {key: value for key, value in vars(self).items() if not key.startswith("_")}
 
-    def generate_trial(
-        self, params: dict[str, Any]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def generate_trial(self, params: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Compute a whole trial, by default one ``trial_function`` call for each time step.
 
         Arguments:
@@ -190,6 +191,7 @@ class Task(ABC):
 
         Raises:
             ParameterError: if ``trial_function`` returns a wrong number of values.
+
         """
         x = np.zeros((self.N_steps, self.N_in))
         y = np.zeros((self.N_steps, self.N_out))
@@ -297,6 +299,7 @@ def choice_accuracy(
         >>> y = np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
         >>> float(choice_accuracy(y, np.array([[[0.9, 0.2]], [[0.8, 0.1]]]), np.ones_like(y)))
         0.5
+
     """
     correct, output, mask = (
         np.asarray(part, dtype=float) for part in (correct_output, test_output, output_mask)

@@ -1,0 +1,165 @@
+"""What happens between updates: record and print losses, save weights, stop when good enough."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from psychrnn import _checks
+
+if TYPE_CHECKING:
+    from psychrnn.backend.params import TrainParams
+    from psychrnn.backend.training import Loop
+
+
+class Callback:
+    """Something to do between updates; give objects of a subclass to ``train`` as ``callbacks``.
+
+    Callbacks run after the library's own (record, save, performance), in the order given. Once
+    one sets ``loop.stop`` training ends, and later ones are skipped in that update.
+
+    Example:
+        >>> class StopBelow(Callback):
+        ...     def __init__(self, loss):
+        ...         self.loss = loss
+        ...     def on_step_end(self, loop):
+        ...         loop.stop = loop.loss < self.loss
+
+    """
+
+    def on_train_begin(self, loop: Loop) -> None:
+        """Do something before the first update."""
+
+    def on_step_end(self, loop: Loop) -> None:
+        """Do something after an update; ``loop`` has ``model, epoch, batch, loss, losses``."""
+
+    def on_train_end(self, loop: Loop) -> None:
+        """Do something when training has ended."""
+
+
+class RecordLoss(Callback):
+    """Record the loss every ``loss_epoch`` updates, and print it."""
+
+    def on_step_end(self, loop: Loop) -> None:
+        """Record the loss of an update."""
+        if loop.epoch % loop.options.loss_epoch == 0:
+            loop.losses.append(np.float32(loop.loss))
+            if not interactive():
+                loop.say(f"Iter {loop.trials}, Minibatch Loss= {loop.loss:.6f}")
+
+
+class SaveSnapshots(Callback):
+    """Save the weights every ``save_training_weights_epoch`` updates."""
+
+    def on_train_begin(self, loop: Loop) -> None:
+        """Make the folder, before hours of training."""
+        _make_folder(loop.options.training_weights_path)
+
+    def on_step_end(self, loop: Loop) -> None:
+        """Save the weights after an update."""
+        if loop.epoch % loop.options.save_training_weights_epoch == 0:
+            path = f"{loop.options.training_weights_path}{loop.epoch}"
+            loop.model.save(path)
+            loop.say(f"Training weights saved in file: {path}")
+
+
+class StopAtPerformance(Callback):
+    """Test the network every ``performance_epoch`` updates; stop when it is good enough."""
+
+    def on_step_end(self, loop: Loop) -> None:
+        """Measure the performance on trials of their own."""
+        if loop.epoch % loop.options.performance_epoch:
+            return
+        x, y, mask, *_ = next(loop.held_out)
+        outputs = loop.model.test(x).outputs
+        verbosity = loop.options.verbosity
+        measure = loop.options.performance_measure
+        performance = measure(x, y, mask, outputs, loop.epoch, loop.losses, verbosity)
+        where = f"{type(loop.model).__name__}.train.performance_measure"
+        performance = _checks.number(f"{where}, its result", performance)
+        loop.say(f"performance: {performance}")
+        cutoff = loop.options.performance_cutoff
+        loop.stop = cutoff is not None and performance >= cutoff
+
+
+class SaveAtEnd(Callback):
+    """Save the weights when training has ended."""
+
+    def on_train_begin(self, loop: Loop) -> None:
+        """Make the folder, before hours of training."""
+        _make_folder(loop.options.save_weights_path)
+
+    def on_train_end(self, loop: Loop) -> None:
+        """Save the weights."""
+        path = loop.options.save_weights_path
+        loop.model.save(path)
+        loop.say(f"Model saved in file: {path}")
+
+
+class SayFinished(Callback):
+    """Say that training has ended."""
+
+    def on_train_end(self, loop: Loop) -> None:
+        """Say so."""
+        loop.say("Optimization finished!")
+
+
+def standard(options: TrainParams) -> list[Any]:
+    """Return the callbacks that the options ask for, in the documented order."""
+    chosen: list[Any] = [SayFinished(), RecordLoss()]
+    if options.training_weights_path is not None:
+        chosen.append(SaveSnapshots())
+    if options.performance_measure is not None:
+        chosen.append(StopAtPerformance())
+    chosen.extend(options.callbacks)
+    if options.save_weights_path is not None:
+        chosen.append(SaveAtEnd())
+    return chosen
+
+
+def _make_folder(path: str | None) -> None:
+    os.makedirs(os.path.dirname(os.path.abspath(str(path))), exist_ok=True)
+
+
+def interactive() -> bool:
+    """Tell whether standard output is a terminal or a notebook, where a bar can move."""
+    shell = sys.modules.get("IPython")
+    if shell is not None and shell.get_ipython() is not None:
+        return bool(shell.get_ipython().__class__.__name__ == "ZMQInteractiveShell")
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+class ShowProgress(Callback):
+    """Move a progress bar that shows the current loss."""
+
+    def __init__(self, bar: Any) -> None:
+        self.bar = bar
+
+    def on_step_end(self, loop: Loop) -> None:
+        """Move the bar."""
+        self.bar.set_postfix(loss=f"{loop.loss:.4g}", refresh=False)
+        self.bar.update(len(loop.batch[0]))
+
+
+@contextmanager
+def output(loop: Loop) -> Iterator[list[Callback]]:
+    """Choose how a run talks: a progress bar, the historic lines, or not at all.
+
+    Yields the callbacks that show the progress, if any.
+    """
+    if not loop.options.verbosity:
+        loop.say = lambda line: None
+        yield []
+    elif interactive():
+        total = int(loop.options.training_iters)
+        with tqdm(total=total, unit=" trials", unit_scale=True, file=sys.stdout) as bar:
+            loop.say = lambda line: tqdm.write(line, file=sys.stdout)
+            yield [ShowProgress(bar)]
+    else:
+        yield []

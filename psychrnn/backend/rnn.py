@@ -1,0 +1,418 @@
+"""The base of all networks: weights, constraints, and thin calls to train, test and save."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from psychrnn import _checks, io
+from psychrnn.backend import constraints, initializations, names, summary, training
+from psychrnn.backend import params as options
+from psychrnn.backend._tensorflow import ensure_eager, tf
+from psychrnn.backend.loss_functions import LossFunction
+from psychrnn.backend.regularizations import Regularizer
+from psychrnn.backend.transfer_functions import transfer_function_name
+from psychrnn.backend.unroll import unroll
+
+
+class TestResult(NamedTuple):
+    """What ``test`` returns: ``outputs [N_batch, N_steps, N_out]`` and ``states [..., N_rec]``."""
+
+    outputs: np.ndarray
+    states: np.ndarray
+
+
+class _ModelMeta(ABCMeta, type(tf.Module)):  # type: ignore[misc]
+    """tf.Module's way of making classes, and abstract methods."""
+
+
+_ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states", "loss", "reg", "reg_loss")
+
+
+class RNN(tf.Module, metaclass=_ModelMeta):  # type: ignore[misc]
+    """Base class of recurrent networks: a subclass defines ``forward_pass``.
+
+    Most new networks are a new step and derive from
+    :class:`~psychrnn.backend.models.basic.Basic`. The effective weight is always the raw weight
+    under its mask and Dale's principle, read at call time, so a subclass may replace ``W_in``.
+
+    Arguments:
+        params: dict of options; ``task.get_task_params()`` gives the task's part.
+            Required are ``name, N_in, N_rec, N_out, N_steps, dt`` (ms), ``tau`` (ms, a number
+            or ``[N_rec]``) and ``N_batch``. Optional are ``rec_noise`` (standard deviation of
+            the recurrent noise, 0), ``seed`` (fixes weights and noise), ``W_in_train,
+            W_rec_train, W_out_train, b_rec_train, b_out_train, init_state_train`` (True),
+            ``initializer`` or ``load_weights_path``, and the options of
+            :class:`~psychrnn.backend.initializations.WeightInitializer`,
+            :class:`~psychrnn.backend.loss_functions.LossFunction` and
+            :class:`~psychrnn.backend.regularizations.Regularizer`.
+
+    Raises:
+        ParameterError: on any wrong option, in one sentence.
+
+    """
+
+    # what tf.Module need not search for variables
+    _TF_MODULE_IGNORED_PROPERTIES = tf.Module._TF_MODULE_IGNORED_PROPERTIES | {
+        "params", "initializer", "loss_function", "regularizer", "transfer_function",
+        "_options", "_optimizer", "_compiled", "_initial", "_noise", "_formed",
+    }  # fmt: skip
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        ensure_eager()
+        super().__init__(name=None)
+        where = type(self).__name__
+        self.__dict__["params"] = params  # past tf.Module, which would wrap the dict
+        self._options = options.read(options.NetworkParams, where, params)
+        _checks.warn_near_misses(where, params, options.NETWORK_KEYS)
+        for key in ("N_in", "N_rec", "N_out", "N_steps", "N_batch", "dt", "tau", "rec_noise"):
+            setattr(self, key, getattr(self._options, key))
+        self.alpha = self._options.dt / self._options.tau
+        self.load_weights_path = self._options.load_weights_path
+        self.loss_function = LossFunction(params)
+        self.regularizer = Regularizer(params)
+        self.initializer, initial = initializations.choose(where, self._options, params)
+        self.dale_ratio = initial["dale_ratio"]
+        self.transfer_function = initial["transfer_function"]
+        self._create_variables(initial)
+        self.is_initialized = self.is_built = self._destructed = False
+        self.__dict__["_compiled"] = {}
+        self._optimizer: Any = None
+        self._formed: dict[str, Any] | None = None
+        self._create_noise()
+        names.register(self)
+
+    # -- names ---------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name of the model, unlike that of any other living one."""
+        return self._options.name
+
+    @classmethod
+    def for_task(cls, task: Any, **keywords: Any) -> Any:
+        """Return a network for a task: ``Basic.for_task(task, N_rec=50, dale_ratio=0.8)``.
+
+        Arguments:
+            task: a :class:`~psychrnn.tasks.task.Task`.
+            keywords: keys of ``params``; ``name`` is made up where it is not given.
+
+        """
+        name = names.unused(cls.__name__.lower())
+        return cls({**task.get_task_params(), "name": name, **keywords})
+
+    # -- weights -------------------------------------------------------------------------------
+
+    def _create_variables(self, initial: dict[str, Any]) -> None:
+        def variable(key: str, value: Any, trainable: bool = False) -> Any:
+            return tf.Variable(value, trainable=trainable, name=key, dtype=tf.float32)
+
+        for key in options.WEIGHT_KEYS:
+            value = initial[key].reshape(1, -1) if key == "init_state" else initial[key]
+            trainable = getattr(self._options, f"{key}_train")
+            attribute = "_init_state" if key == "init_state" else key
+            setattr(self, attribute, variable(key, value, trainable))
+        for key in options.CONSTRAINT_KEYS:
+            setattr(self, key, variable(key, initial[key]))
+        self.has_dale = constraints.has_dale(initial["dale_ratio"], initial["Dale_rec"])
+
+    def _effective(self, key: str, W: Any, connectivity: Any, signs: Any) -> Any:
+        if self._formed is not None and key in self._formed:
+            return self._formed[key]
+        return constraints.effective(W, connectivity, signs if self.has_dale else None)
+
+    def get_effective_W_rec(self) -> Any:
+        """Return the recurrent weights that act, ``[N_rec, N_rec]``."""
+        signs = tf.linalg.diag_part(self.Dale_rec)
+        return self._effective("W_rec", self.W_rec, self.rec_connectivity, signs)
+
+    def get_effective_W_in(self) -> Any:
+        """Return the input weights that act, ``[N_rec, N_in]``; positive under Dale's principle."""
+        return self._effective("W_in", self.W_in, self.input_connectivity, 1.0)
+
+    def get_effective_W_out(self) -> Any:
+        """Return the output weights that act, ``[N_out, N_rec]``."""
+        signs = tf.linalg.diag_part(self.Dale_out)
+        return self._effective("W_out", self.W_out, self.output_connectivity, signs)
+
+    @contextmanager
+    def weights_formed_once(self) -> Iterator[None]:
+        """Form effective weights before a loop over time instead of at each of its steps."""
+        formed = {
+            "W_rec": self.get_effective_W_rec(),
+            "W_in": self.get_effective_W_in(),
+            "W_out": self.get_effective_W_out(),
+        }
+        self.__dict__["_formed"] = formed
+        try:
+            yield
+        finally:
+            self.__dict__["_formed"] = None
+
+    def named_variables(self) -> dict[str, Any]:
+        """Return every variable of the model, those of a subclass included, by name."""
+        named = {
+            key: getattr(self, "_init_state" if key == "init_state" else key)
+            for key in (*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS)
+        }
+        seen = {id(variable) for variable in named.values()}
+        for path, variable in self._flatten(
+            predicate=lambda v: isinstance(v, tf.Variable), with_path=True
+        ):
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                key = variable.name.split(":")[0].removeprefix(f"{self.name}/")
+                if key.startswith("Variable") or key in named:
+                    key = "/".join(map(str, path))
+                named[key] = variable
+        return named
+
+    def get_weights(self) -> dict[str, Any]:
+        """Return all weights as NumPy arrays, ``W_in, W_rec, W_out`` as effective weights.
+
+        The dict can be saved, merged into the ``params`` of a new model, or given to
+        ``set_weights``; each gives the same network back.
+        """
+        self.build()
+        weights: dict[str, Any] = {k: v.numpy() for k, v in self.named_variables().items()}
+        weights["W_in"] = self.get_effective_W_in().numpy()
+        weights["W_rec"] = self.get_effective_W_rec().numpy()
+        weights["W_out"] = self.get_effective_W_out().numpy()
+        weights["dale_ratio"] = self.dale_ratio
+        weights["transfer_function"] = self.transfer_function
+        return weights
+
+    def set_weights(self, weights: Mapping[str, Any]) -> None:
+        """Replace weights by arrays of the same names and shapes; others stay as they are.
+
+        Arguments:
+            weights: dict such as ``get_weights()`` or a weight file gives. Optimizer entries
+                (with a ``/`` in their name) of old files are ignored. Masks and signs must be
+                those of this model.
+
+        Raises:
+            ParameterError: on an unknown name, a wrong shape, NaN, or other constraints.
+
+        """
+        self.build()
+        where = f"{type(self).__name__}.set_weights"
+        variables = self.named_variables()
+        checked = {}
+        for key, value in weights.items():
+            if key in ("dale_ratio", "transfer_function") or ("/" in key and key not in variables):
+                continue
+            if key not in variables:
+                raise _checks.error(where, "one of " + ", ".join(variables), key)
+            shape = [(f"axis {i}", n) for i, n in enumerate(variables[key].shape)]
+            value = np.reshape(value, (1, -1)) if key == "init_state" else value
+            checked[key] = _checks.array(f"{where}, {key}", value, shape)
+            if key in options.CONSTRAINT_KEYS and (checked[key] != variables[key].numpy()).any():
+                advice = "Constraints are set when a model is made: give them in its params."
+                raise _checks.error(f"{where}, {key}", "that of this model", "another", advice)
+        for key, value in checked.items():
+            variables[key].assign(value)
+
+    def reset(self) -> None:
+        """Go back to the initial weights, and forget the optimizer's memory of training."""
+        self.build()
+        for key, variable in self.named_variables().items():
+            variable.assign(self._initial[key])
+        self._forget_optimizer()
+
+    def _forget_optimizer(self) -> None:
+        self.__dict__["_optimizer"] = None
+
+    def save(self, save_path: str) -> None:
+        """Write the weights to an ``.npz`` file for ``load_weights_path``.
+
+        Arguments:
+            save_path: file name; ``.npz`` is appended where it is missing.
+
+        Raises:
+            OSError: if the file cannot be written; an older one of that name is left whole.
+
+        """
+        weights = self.get_weights()
+        name = transfer_function_name(self.transfer_function)
+        ratio = np.nan if self.dale_ratio is None else self.dale_ratio
+        path = _checks.path(f"{type(self).__name__}.save", save_path)
+        io.save_weights(path, {**weights, "transfer_function": name, "dale_ratio": ratio})
+
+    # -- one batch -----------------------------------------------------------------------------
+
+    def initial_state(self) -> tuple[Any, ...]:
+        """Return the start state of every trial of the batch at hand, a tuple of tensors."""
+        batch = tf.shape(self.x)[0] if "x" in self.__dict__ else self.N_batch
+        return (tf.tile(self._init_state, [batch, 1]),)
+
+    @property
+    def init_state(self) -> Any:
+        """The start state of every trial of the batch at hand, ``[N_batch, N_rec]``."""
+        return self.initial_state()[0]
+
+    def _create_noise(self) -> None:
+        """Make the random generators of recurrent noise: testing must not disturb training."""
+        self.__dict__["_noise"] = {}
+        if not self.rec_noise:
+            return
+        if self._options.seed is None:
+            seeds = tf.random.uniform([2], maxval=2**31 - 1, dtype=tf.int32).numpy()
+        else:
+            seeds = np.random.SeedSequence(self._options.seed, spawn_key=(1,)).generate_state(2)
+        for use, seed in zip(("train", "test"), seeds):
+            self._noise[use] = tf.random.Generator.from_seed(int(seed), alg="philox")
+
+    def recurrent_noise(self, state: Any) -> Any:
+        r"""Return fresh noise :math:`\sqrt{2\alpha\sigma_{rec}^2}\,\epsilon` for a state."""
+        if not self.rec_noise:
+            return 0.0
+        source = self._noise["test" if self.y is None else "train"]
+        scale = np.sqrt(2 * self.alpha * self.rec_noise**2).astype(np.float32)
+        return scale * source.normal(tf.shape(state))
+
+    @abstractmethod
+    def forward_pass(self) -> tuple[Any, Any]:
+        """Run the batch ``self.x``; return outputs and states, ``[N_batch, N_steps, ...]``."""
+        raise _checks.ParameterError(
+            f"{type(self).__name__}.forward_pass: this network does not say how it runs. Define "
+            "forward_pass(self) in the class and return predictions and states."
+        )
+
+    def _unrolled(self, step: Any, readout: Any) -> tuple[Any, Any]:
+        with self.weights_formed_once():
+            outputs, states = unroll(step, readout, self.x, self.initial_state())
+        return outputs, states[0]
+
+    @contextmanager
+    def presented(self, x: Any, y: Any = None, output_mask: Any = None) -> Iterator[None]:
+        """Run the network on a batch; within, ``self.predictions`` and ``self.states`` exist."""
+        self.__dict__.update(x=x, y=y, output_mask=output_mask)
+        try:
+            predictions, states = self.forward_pass()
+            for key, value, units in (
+                ("predictions", predictions, self.N_out),
+                ("states", states, None),
+            ):
+                if not x.shape[:2].concatenate(units).is_compatible_with(value.shape):
+                    raise _checks.error(
+                        f"{type(self).__name__}.forward_pass, {key}",
+                        f"[N_batch, N_steps, units] = {x.shape[:2].concatenate(units)}",
+                        f"{value.shape}",
+                    )
+            self.__dict__.update(predictions=predictions, states=states)
+            yield
+        finally:
+            for key in _ONLY_WHILE_RUNNING:
+                self.__dict__.pop(key, None)
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute in _ONLY_WHILE_RUNNING:
+            raise AttributeError(
+                f"{type(self).__name__}.{attribute} exists only while the network runs on a "
+                "batch, for use in losses and penalties. Use model.test(x) to get arrays."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Make the model ready; ``train``, ``test`` and ``get_weights`` call it themselves.
+
+        Raises:
+            RuntimeError: if the model was destructed.
+
+        """
+        if self._destructed:
+            raise RuntimeError(
+                f"{type(self).__name__} {self.name!r} was destructed. Make a new model; "
+                "get_weights() before destruct() keeps what it learned."
+            )
+        ensure_eager()
+        if self.is_built:
+            return
+        variables = self.named_variables()
+        if self.load_weights_path is not None:  # a subclass's own variables, made after ours
+            for key in variables.keys() - {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS}:
+                if key in self.initializer.initializations:
+                    self._restore(key, variables[key])
+        self.__dict__["_initial"] = {key: v.numpy() for key, v in variables.items()}
+        self.is_initialized = self.is_built = True
+
+    def _restore(self, key: str, variable: Any) -> None:
+        where = f"{type(self).__name__}, file {self.load_weights_path}, {key}"
+        shape = [(f"axis {i}", n) for i, n in enumerate(variable.shape)]
+        variable.assign(_checks.array(where, self.initializer.initializations[key], shape))
+
+    def train(
+        self,
+        trial_batch_generator: Any = None,
+        train_params: Mapping[str, Any] | None = None,
+        **keywords: Any,
+    ) -> training.TrainResult:
+        """Train on batches of trials; further calls go on from the weights reached.
+
+        Arguments:
+            trial_batch_generator: a task, or a generator of ``(x, y, mask, params)``.
+            train_params: dict of options; keywords merge into it.
+                ``training_iters`` (50000) counts trials; ``learning_rate`` (0.001) may be a Keras
+                schedule; ``optimizer`` is a Keras or TensorFlow 1 optimizer object, or the name
+                of a Keras one (Adam with epsilon 1e-8); ``clip_grads`` (True: norm 1; a number;
+                False), ``clip_grads_by`` ('tensor', or 'global'); ``fixed_weights``, a dict of
+                weight names and arrays, 1 where an entry is frozen; ``loss_epoch`` (10), updates
+                between recorded losses; ``verbosity`` (True);
+                ``performance_measure(x, y, mask, output, epoch, losses, verbosity)`` and
+                ``performance_cutoff``: stop when the measure reaches the cutoff, tried every
+                ``performance_epoch`` (1) updates; ``save_weights_path``,
+                ``training_weights_path`` (a prefix), ``save_training_weights_epoch`` (100);
+                ``callbacks``, a list of :class:`~psychrnn.backend.callbacks.Callback`.
+
+        Returns:
+            ``(losses, training_time, initialization_time)``, the times in seconds.
+
+        Raises:
+            ParameterError: on a wrong option or batch, before any update.
+            TrainingError: if loss or gradient is not finite, or the generator ends too early;
+                the model keeps the weights of the last good update.
+
+        """
+        self.build()
+        where = f"{type(self).__name__}.train"
+        if train_params is not None and not isinstance(train_params, Mapping):
+            raise _checks.error(where, "a dict of options", train_params)
+        chosen = options.read_train(where, {**(train_params or {}), **keywords})
+        return training.train(self, trial_batch_generator, chosen)
+
+    def test(self, trial_batch: Any) -> TestResult:
+        """Run the network on trials.
+
+        Arguments:
+            trial_batch: inputs, ``[N_batch, N_steps, N_in]``; any number of trials and steps.
+
+        Returns:
+            ``(outputs, states)``, ``[N_batch, N_steps, N_out]`` and ``[N_batch, N_steps, N_rec]``.
+
+        Raises:
+            ParameterError: if the input has another shape or is not finite.
+
+        """
+        self.build()
+        x = training.checked_inputs(f"{type(self).__name__}.test", self, trial_batch)
+        run = training.compiled(self, x.shape[1])
+        outputs, states = run(tf.constant(x))
+        return TestResult(outputs.numpy(), states.numpy())
+
+    def destruct(self) -> None:
+        """Free this model and its name; other models are not touched. May be called twice."""
+        self._destructed = True
+        self._compiled.clear()
+        names.free(self)
+
+    def __repr__(self) -> str:
+        return summary.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return summary.as_html(self)

@@ -1,0 +1,276 @@
+"""Training: next batch -> compiled update -> callbacks, until enough trials were seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from psychrnn import _checks
+from psychrnn.backend import callbacks, optimizers
+from psychrnn.backend._tensorflow import tf
+from psychrnn.backend.params import TrainParams
+
+
+class TrainResult(NamedTuple):
+    """What ``train`` returns.
+
+    Attributes:
+        losses: total loss (with penalties) of every ``loss_epoch``-th update, float32.
+        training_time: seconds spent in updates and between them.
+        initialization_time: seconds spent before the first update.
+
+    """
+
+    losses: list[np.float32]
+    training_time: float
+    initialization_time: float
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the model keeps the weights of the last good update."""
+
+
+@dataclass
+class Loop:
+    """What callbacks see of a training run.
+
+    Attributes:
+        model: the network.
+        options: the options of ``train``.
+        batches: iterator of training batches; a callback may replace it.
+        held_out: iterator of batches for tests between updates.
+        epoch: number of the current update, from 1.
+        trials: trials seen so far.
+        batch: the batch of the current update.
+        loss: its total loss.
+        losses: the recorded losses.
+        stop: a callback sets it True to end training after the current update.
+        say: prints a line, where the run is verbose.
+
+    """
+
+    model: Any
+    options: TrainParams
+    batches: Iterator[Any]
+    held_out: Iterator[Any]
+    epoch: int = 1
+    trials: int = 0
+    batch: Any = None
+    loss: float = np.nan
+    losses: list[np.float32] = field(default_factory=list)
+    stop: bool = False
+    say: Callable[[str], None] = print
+
+    def next_batch(self) -> Any:
+        """Draw, check and return the next training batch."""
+        where = f"{type(self.model).__name__}.train"
+        try:
+            batch = next(self.batches)
+        except StopIteration:
+            raise TrainingError(
+                f"{where}: the generator of batches ended after {self.epoch - 1} updates, "
+                f"{self.trials} of {self.options.training_iters:g} trials. Use an endless "
+                "generator, or fewer training_iters. The weights reached so far are kept."
+            ) from None
+        return checked_batch(where, self.model, batch)
+
+
+def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
+    """Train ``model`` on batches from ``source``; see ``RNN.train``, which checks the options."""
+    start = time.perf_counter()
+    optimizer = optimizers.optimizer_for(model, options)
+    fixed = checked_fixed(model, options.fixed_weights or {})
+    loop = Loop(model, options, *_iterators(model, source))
+    loop.batch = loop.next_batch()
+    updates: dict[int, Any] = {}
+
+    def update_for(steps: int) -> Any:
+        if steps not in updates:
+            updates[steps] = make_update(model, steps, optimizer, options, fixed)
+        return updates[steps]
+
+    update_for(loop.batch[0].shape[1])
+    begin = time.perf_counter()
+    with callbacks.output(loop) as progress:
+        actions = [*progress, *callbacks.standard(options)]
+        for action in actions:
+            action.on_train_begin(loop)
+        while True:
+            _step(loop, update_for(loop.batch[0].shape[1]))
+            for action in actions:
+                action.on_step_end(loop)
+                if loop.stop:
+                    break
+            if loop.stop or loop.trials >= options.training_iters:
+                break
+            loop.epoch += 1
+            loop.batch = loop.next_batch()
+        for action in actions:
+            action.on_train_end(loop)
+    return TrainResult(loop.losses, time.perf_counter() - begin, begin - start)
+
+
+def _step(loop: Loop, update: Any) -> None:
+    x, y, mask, *_ = loop.batch
+    loss, largest, finite = update(tf.constant(x), tf.constant(y), tf.constant(mask))
+    loop.loss = float(loss)
+    if not finite:
+        loop.model._forget_optimizer()  # its memory holds the numbers that are not finite
+        raise TrainingError(
+            f"{type(loop.model).__name__}.train: update {loop.epoch} gave a loss of {loop.loss:g} "
+            f"and a largest gradient of {float(largest):g}. The weights of the update before it "
+            "are kept. A smaller learning_rate, clip_grads=True or a smaller dt usually helps."
+        )
+    loop.trials += len(x)
+
+
+def _iterators(model: Any, source: Any) -> tuple[Iterator[Any], Iterator[Any]]:
+    """Return training batches, and batches for tests, from a task or a generator."""
+    if hasattr(source, "batch_generator") and not isinstance(source, type):
+        return iter(source.batch_generator()), iter(source.batch_generator())
+    if isinstance(source, Iterator):
+        return source, source
+    raise _checks.error(
+        f"{type(model).__name__}.train",
+        "a task, or a generator of (x, y, mask, params)",
+        _checks.shown(source),
+        "For a function that makes a generator, call it first.",
+    )
+
+
+def make_update(
+    model: Any, steps: int, optimizer: Any, options: TrainParams, fixed: dict[str, np.ndarray]
+) -> Any:
+    """Compile one update for trials of ``steps`` time steps.
+
+    The update is: loss and penalties, gradient x (1 - fixed), clip, apply, and put back what
+    must not change. It returns the loss, the largest absolute gradient and whether both were
+    finite; if not, all weights are as before.
+    """
+    named = {k: v for k, v in model.named_variables().items() if v.trainable}
+    optimizers.prepare(model, optimizer, list(named.values()))
+
+    @tf.function(autograph=False, input_signature=_signature(model, steps))
+    def update(x: Any, y: Any, mask: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = _total_loss(model, x, y, mask)
+        found = zip(named, tape.gradient(loss, list(named.values())))
+        gradients = {k: tf.convert_to_tensor(g) for k, g in found if g is not None}
+        largest = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients.values()])
+        finite = tf.math.is_finite(loss) & tf.math.is_finite(largest)
+        for key in gradients.keys() & fixed.keys():
+            gradients[key] *= 1.0 - fixed[key].astype(np.float32)
+        clipped = optimizers.clip(gradients, options)
+        before = {key: tf.identity(variable) for key, variable in named.items()}
+        optimizer.apply_gradients([(g, named[key]) for key, g in clipped.items()])
+        for key, variable in named.items():
+            keep = ~finite | fixed[key] if key in fixed else ~finite
+            variable.assign(tf.where(keep, before[key], variable))
+        return loss, largest, finite
+
+    update.get_concrete_function()
+    return update
+
+
+def make_forward(model: Any, steps: int) -> Any:
+    """Compile the forward pass for trials of ``steps`` time steps."""
+
+    @tf.function(autograph=False, input_signature=_signature(model, steps)[:1])
+    def forward(x: Any) -> Any:
+        with model.presented(x):
+            return model.predictions, model.states
+
+    return forward
+
+
+def compiled(model: Any, steps: int) -> Any:
+    """Return the model's compiled forward pass, made at its first use."""
+    if steps not in model._compiled:
+        model._compiled[steps] = make_forward(model, steps)
+    return model._compiled[steps]
+
+
+def _signature(model: Any, steps: int) -> list[Any]:
+    channels = (model.N_in, model.N_out, model.N_out)
+    return [tf.TensorSpec([None, steps, n], tf.float32) for n in channels]
+
+
+def _total_loss(model: Any, x: Any, y: Any, mask: Any) -> Any:
+    where = type(model).__name__
+    with model.presented(x, y, mask):
+        vars(model)["loss"] = _scalar(f"{where}, loss", model.loss_function.set_model_loss(model))
+        penalty = model.regularizer.set_model_regularization(model)
+        vars(model)["reg"] = _scalar(f"{where}, regularization", penalty)
+        return model.loss + model.reg
+
+
+def _scalar(where: str, value: Any) -> Any:
+    try:
+        tensor = tf.cast(tf.convert_to_tensor(value), tf.float32)
+    except (TypeError, ValueError):
+        raise _checks.error(where, "one number", _checks.shown(value)) from None
+    if tensor.shape.rank != 0:
+        advice = "Finish with tf.reduce_mean."
+        raise _checks.error(where, "one number", f"a tensor of shape {tensor.shape}", advice)
+    return tensor
+
+
+def checked_inputs(where: str, model: Any, x: Any) -> np.ndarray:
+    """Return inputs as float32, or say what is wrong with them."""
+    try:
+        array = np.asarray(x, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise _checks.error(where, "an array of inputs", _checks.shown(x)) from None
+    if array.ndim != 3 or array.shape[2] != model.N_in or 0 in array.shape:
+        raise _checks.error(
+            where,
+            f"inputs [N_batch, N_steps, N_in = {model.N_in}]",
+            f"{array.shape}",
+            "For a single trial pass x[np.newaxis]." if array.ndim == 2 else "",
+        )
+    if not np.isfinite(array).all():
+        raise _checks.error(where, "finite inputs", "NaN or infinity")
+    return array
+
+
+def checked_batch(where: str, model: Any, batch: Any) -> tuple[np.ndarray, ...]:
+    """Return ``(x, y, mask, ...)`` of a batch as float32, or say what is wrong with it."""
+    if not isinstance(batch, (tuple, list)) or len(batch) < 3:
+        got = f"{len(batch)} values" if isinstance(batch, (tuple, list)) else _checks.shown(batch)
+        raise _checks.error(f"{where}, batch", "(x, y, mask, params)", got)
+    x = checked_inputs(f"{where}, x of a batch", model, batch[0])
+    shape = (*x.shape[:2], model.N_out)
+    arrays = [x]
+    for key, value in zip(("y", "mask"), batch[1:3]):
+        array = np.asarray(value, dtype=np.float32)
+        if array.shape != shape:
+            axes = "[N_batch, N_steps, N_out]"
+            raise _checks.error(f"{where}, {key} of a batch", f"{axes} = {shape}", f"{array.shape}")
+        if not np.isfinite(array).all():
+            raise _checks.error(f"{where}, {key} of a batch", "finite numbers", "NaN or infinity")
+        arrays.append(array)
+    if not arrays[2].any():
+        advice = "Nothing can be learned where no target counts."
+        raise _checks.error(f"{where}, mask of a batch", "a target that counts", "0s", advice)
+    return (*arrays, *batch[3:])
+
+
+def checked_fixed(model: Any, fixed: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return the frozen entries of each weight as booleans, or say what is wrong with them."""
+    where = f"{type(model).__name__}.train.fixed_weights"
+    variables = model.named_variables()
+    result = {}
+    for key, value in fixed.items():
+        if key not in variables:
+            raise _checks.error(where, "names among " + ", ".join(variables), key)
+        shape = [(f"axis {i}", n) for i, n in enumerate(variables[key].shape)]
+        value = np.reshape(value, (1, -1)) if key == "init_state" else value
+        array = _checks.array(f"{where}, {key}", value, shape)
+        if not np.isin(array, (0, 1)).all():
+            raise _checks.error(f"{where}, {key}", "1 (frozen) or 0 in every entry", "others")
+        result[key] = array.astype(bool)
+    return result

@@ -1,0 +1,74 @@
+"""The time loop, once for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from psychrnn import _checks
+from psychrnn.backend._tensorflow import tf
+
+
+def unroll(
+    step: Callable[..., Any],
+    readout: Callable[[Any], Any],
+    x: Any,
+    state: tuple[Any, ...],
+) -> tuple[Any, tuple[Any, ...]]:
+    """Run a step over all time points, and the readout over all states at once.
+
+    Arguments:
+        step: ``(x_t, *state) -> state``, where ``x_t`` is ``[N_batch, N_in]``.
+        readout: ``(state) -> output``, row by row: ``[rows, N_rec] -> [rows, N_out]``. It sees
+            the first part of the state, for all trials and times in one call.
+        x: inputs, ``[N_batch, N_steps, N_in]``.
+        state: start state, a tuple of tensors ``[N_batch, ...]``.
+
+    Returns:
+        Outputs ``[N_batch, N_steps, N_out]``, and a tuple of states after each step,
+        ``[N_batch, N_steps, ...]``.
+
+    Raises:
+        ParameterError: if the step returns another number of states, or other shapes.
+
+    """
+    inputs = tf.transpose(x, [1, 0, 2])
+    steps = tf.shape(inputs)[0]
+    records = tuple(
+        tf.TensorArray(part.dtype, size=steps, element_shape=part.shape) for part in state
+    )
+
+    def body(time: Any, state: tuple[Any, ...], records: tuple[Any, ...]) -> Any:
+        new = _checked_state(step(inputs[time], *state), state)
+        records = tuple(record.write(time, part) for record, part in zip(records, new))
+        return time + 1, new, records
+
+    _, _, records = tf.while_loop(
+        lambda time, *_: time < steps,
+        body,
+        (tf.constant(0), state, records),
+        maximum_iterations=steps,
+    )
+    states = tuple(record.stack() for record in records)  # [N_steps, N_batch, ...]
+    first = states[0]
+    outputs = readout(tf.reshape(first, tf.concat([[-1], tf.shape(first)[2:]], axis=0)))
+    outputs = tf.reshape(outputs, [steps, tf.shape(x)[0], outputs.shape[-1]])
+    return _batch_first(outputs), tuple(_batch_first(part) for part in states)
+
+
+def _batch_first(values: Any) -> Any:
+    return tf.transpose(values, [1, 0, *range(2, len(values.shape))])
+
+
+def _checked_state(new: Any, old: tuple[Any, ...]) -> tuple[Any, ...]:
+    new = tuple(new) if isinstance(new, (tuple, list)) else (new,)
+    same = len(new) == len(old) and all(
+        tf.convert_to_tensor(n).shape.is_compatible_with(o.shape) for n, o in zip(new, old)
+    )
+    if not same:
+        raise _checks.error(
+            "recurrent_timestep",
+            "new states of the shapes of the old ones, " + ", ".join(str(o.shape) for o in old),
+            ", ".join(str(getattr(n, "shape", n)) for n in new),
+        )
+    return tuple(tf.ensure_shape(n, o.shape) for n, o in zip(new, old))

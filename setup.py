@@ -1,0 +1,5 @@
+"""Build with setuptools; everything it needs to know is in pyproject.toml."""
+
+from setuptools import setup
+
+setup()
