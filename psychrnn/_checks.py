@@ -83,7 +83,7 @@ def function(where: str, value: Any) -> Callable[..., Any]:
     """Check something that can be called."""
     if not callable(value):
         raise error(where, "a function", shown(value))
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def path(where: str, value: Any) -> str:

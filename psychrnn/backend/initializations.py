@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from psychrnn import _checks, io
+from psychrnn._random import generator
 from psychrnn.backend import constraints, params
 from psychrnn.backend._tensorflow import ensure_eager, tf
 from psychrnn.backend.agreement import reconciled
@@ -62,19 +63,18 @@ class WeightInitializer:
         where = type(self).__name__
         ensure_eager()
         _checks.warn_near_misses(where, kwargs, params.NETWORK_KEYS)
-        path = kwargs.get("load_weights_path")
-        self.load_weights_path = None if path is None else _checks.path(where, path)
-        stored = {} if path is None else _stored_values(where, self.load_weights_path, kwargs)
-        sizes = {key: stored[key] for key in ("N_in", "N_rec", "N_out") if key in stored}
-        asked = params.read(params.InitializerParams, where, {**kwargs, **sizes})
+        stored = _stored_values(where, kwargs)
+        sizes: dict[str, Any] = {
+            key: stored[key] for key in ("N_in", "N_rec", "N_out") if key in stored
+        }
+        asked = self._options = params.read(params.InitializerParams, where, {**kwargs, **sizes})
+        self.load_weights_path = asked.load_weights_path
         if stored:
             chosen = {"transfer_function": asked.transfer_function, **stored, "seed": asked.seed}
             self._options = params.read(params.InitializerParams, where, chosen)
-        else:
-            self._options = asked
         for key in ("N_in", "N_rec", "N_out", "autapses"):
             setattr(self, key, getattr(self._options, key))
-        self.rng = params.generator(self._options.seed, stream=0)
+        self.rng = generator(self._options.seed, 0)
         self.rand_init = self.get_rand_init_func(self._options.which_rand_init)
         self.rand_W_rec_init = self.get_rand_init_func(
             self._options.which_rand_W_rec_init or self._options.which_rand_init
@@ -83,7 +83,9 @@ class WeightInitializer:
         self.initializations["transfer_function"] = self._options.transfer_function or "relu"
         self.initializations.update(self._weights())
         if stored:
-            self.initializations = reconciled(where, asked, f"file {path}", self.initializations)
+            self.initializations = reconciled(
+                where, asked, f"file {self.load_weights_path}", self.initializations
+            )
             extras = {key: stored[key] for key in stored if not hasattr(self._options, key)}
             self.initializations.update(extras)
         function = transfer_function_named(where, self.initializations["transfer_function"])
@@ -98,7 +100,7 @@ class WeightInitializer:
 
     def _weights(self) -> dict[str, Any]:
         options, masks = self._options, self.initializations
-        rules = {
+        rules: dict[str, Callable[[], Any]] = {
             "W_in": lambda: self.rand_init(masks["input_connectivity"]),
             "W_out": lambda: self.rand_init(masks["output_connectivity"]),
             "W_rec": lambda: self.rand_W_rec_init(masks["rec_connectivity"]),
@@ -143,11 +145,11 @@ class WeightInitializer:
 
     def get_dale_ratio(self) -> float | None:
         """Return the fraction of excitatory units, or None without Dale's principle."""
-        return self.initializations["dale_ratio"]  # type: ignore[no-any-return]
+        return self.initializations["dale_ratio"]
 
     def get_transfer_function(self) -> Callable[..., Any]:
         """Return the transfer function."""
-        return self.initializations["transfer_function"]  # type: ignore[no-any-return]
+        return self.initializations["transfer_function"]
 
     def get(self, key: str) -> Any:
         """Return a TensorFlow initializer that gives the array stored under ``key``."""
@@ -275,10 +277,11 @@ def _is_feedforward(W: np.ndarray) -> bool:
     return bool(loops == len(W) and not np.diag(W).any())
 
 
-def _stored_values(where: str, path: str | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _stored_values(where: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Read a weight file, check every entry, and drop what the old library saved beside weights."""
-    if path is None:
+    if kwargs.get("load_weights_path") is None:
         return {}
+    path = _checks.path(f"{where}.load_weights_path", kwargs["load_weights_path"])
     stored = io.load_weights(path)
     stored = {key: value for key, value in stored.items() if "/" not in key}  # optimizer slots
     missing = [key for key in params.WEIGHT_KEYS if key not in stored]

@@ -42,6 +42,7 @@ def _ratio(where: str, value: Any) -> float:
 
 
 def _tau(where: str, value: Any, known: dict[str, Any]) -> Any:
+    tau: Any
     if np.ndim(value) == 0:
         tau = _checks.positive(where, value)
     else:
@@ -271,7 +272,7 @@ class TrainParams:
     """Options of ``train``."""
 
     learning_rate: Any = _key(_plain(_anything), 0.001)
-    training_iters: float = _key(_plain(_checks.positive), 50000)
+    training_iters: float = _key(_plain(_at_least_zero), 50000)
     loss_epoch: int = _key(_plain(_checks.count), 10)
     verbosity: bool = _key(_plain(_checks.flag), True)
     save_weights_path: str | None = _key(_plain(_checks.path), None)
@@ -376,16 +377,3 @@ def _check_writable(where: str, file: str | None) -> None:
         raise _checks.error(where, "a file in a folder", f"{folder!r}, which is a file")
     if not os.access(folder, os.W_OK):
         raise _checks.error(where, "a folder that can be written", f"{folder!r}, which cannot")
-
-
-def generator(seed: int | None, stream: int) -> np.random.Generator:
-    """Return a random generator; without a seed one that draws from NumPy's global state.
-
-    Arguments:
-        seed: the network's seed, or None.
-        stream: what the numbers are for, so that uses of one seed stay independent.
-
-    """
-    if seed is None:
-        return np.random.Generator(np.random.get_bit_generator())
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream,)))

@@ -33,7 +33,7 @@ class _ModelMeta(ABCMeta, type(tf.Module)):  # type: ignore[misc]
 _ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states", "loss", "reg", "reg_loss")
 
 
-class RNN(tf.Module, metaclass=_ModelMeta):  # type: ignore[misc]
+class RNN(tf.Module, metaclass=_ModelMeta):
     """Base class of recurrent networks: a subclass defines ``forward_pass``.
 
     Most new networks are a new step and derive from
@@ -357,7 +357,7 @@ class RNN(tf.Module, metaclass=_ModelMeta):  # type: ignore[misc]
 
         Arguments:
             trial_batch_generator: a task, or a generator of ``(x, y, mask, params)``.
-            train_params: dict of options; keywords merge into it.
+            train_params: dict of options, see below.
                 ``training_iters`` (50000) counts trials; ``learning_rate`` (0.001) may be a Keras
                 schedule; ``optimizer`` is a Keras or TensorFlow 1 optimizer object, or the name
                 of a Keras one (Adam with epsilon 1e-8); ``clip_grads`` (True: norm 1; a number;
@@ -369,6 +369,7 @@ class RNN(tf.Module, metaclass=_ModelMeta):  # type: ignore[misc]
                 ``performance_epoch`` (1) updates; ``save_weights_path``,
                 ``training_weights_path`` (a prefix), ``save_training_weights_epoch`` (100);
                 ``callbacks``, a list of :class:`~psychrnn.backend.callbacks.Callback`.
+            **keywords: the same options, shorter: ``train(task, learning_rate=1e-3)``.
 
         Returns:
             ``(losses, training_time, initialization_time)``, the times in seconds.

@@ -43,7 +43,7 @@ class Loop:
         options: the options of ``train``.
         batches: iterator of training batches; a callback may replace it.
         held_out: iterator of batches for tests between updates.
-        epoch: number of the current update, from 1.
+        epoch: number of the current update, from 1; 0 before the first.
         trials: trials seen so far.
         batch: the batch of the current update.
         loss: its total loss.
@@ -57,7 +57,7 @@ class Loop:
     options: TrainParams
     batches: Iterator[Any]
     held_out: Iterator[Any]
-    epoch: int = 1
+    epoch: int = 0
     trials: int = 0
     batch: Any = None
     loss: float = np.nan
@@ -72,7 +72,7 @@ class Loop:
             batch = next(self.batches)
         except StopIteration:
             raise TrainingError(
-                f"{where}: the generator of batches ended after {self.epoch - 1} updates, "
+                f"{where}: the generator of batches ended after {max(self.epoch - 1, 0)} updates, "
                 f"{self.trials} of {self.options.training_iters:g} trials. Use an endless "
                 "generator, or fewer training_iters. The weights reached so far are kept."
             ) from None
@@ -85,7 +85,6 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
     optimizer = optimizers.optimizer_for(model, options)
     fixed = checked_fixed(model, options.fixed_weights or {})
     loop = Loop(model, options, *_iterators(model, source))
-    loop.batch = loop.next_batch()
     updates: dict[int, Any] = {}
 
     def update_for(steps: int) -> Any:
@@ -93,22 +92,23 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
             updates[steps] = make_update(model, steps, optimizer, options, fixed)
         return updates[steps]
 
-    update_for(loop.batch[0].shape[1])
+    if options.training_iters > 0:  # the first batch tells the shape to compile for
+        loop.batch = loop.next_batch()
+        update_for(loop.batch[0].shape[1])
     begin = time.perf_counter()
     with callbacks.output(loop) as progress:
         actions = [*progress, *callbacks.standard(options)]
         for action in actions:
             action.on_train_begin(loop)
-        while True:
+        while loop.trials < options.training_iters and not loop.stop:
+            loop.epoch += 1
+            if loop.epoch > 1:
+                loop.batch = loop.next_batch()
             _step(loop, update_for(loop.batch[0].shape[1]))
             for action in actions:
                 action.on_step_end(loop)
                 if loop.stop:
                     break
-            if loop.stop or loop.trials >= options.training_iters:
-                break
-            loop.epoch += 1
-            loop.batch = loop.next_batch()
         for action in actions:
             action.on_train_end(loop)
     return TrainResult(loop.losses, time.perf_counter() - begin, begin - start)

@@ -25,7 +25,7 @@ TRANSFER_FUNCTIONS: dict[str, Callable[..., Any]] = {
 def transfer_function_named(where: str, given: Any) -> Callable[..., Any]:
     """Return the function for a name of ``TRANSFER_FUNCTIONS``, or the function given."""
     if callable(given):
-        return given  # type: ignore[no-any-return]
+        return given
     if given not in TRANSFER_FUNCTIONS:
         names = ", ".join(TRANSFER_FUNCTIONS)
         advice = "Pass the function itself: params['transfer_function'] = my_function."

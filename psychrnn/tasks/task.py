@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from psychrnn import _checks
+from psychrnn._random import generator
 
 
 class Batch(NamedTuple):
@@ -105,7 +106,7 @@ class Task(ABC):
         self.N_steps = int(np.ceil(T / dt))
         self._seed = None if seed is None else _checks.seed(f"{where}.seed", seed)
         self._own_rng = False
-        self._rng = None if self._seed is None else np.random.default_rng(self._seed)
+        self._rng = None if self._seed is None else generator(self._seed)
         self._streams = 0
         self._batch_generator: Iterator[Batch] | None = None
 
@@ -122,12 +123,12 @@ class Task(ABC):
         alone. Outside a batch an unseeded task draws from NumPy's global state.
         """
         if self._rng is None:
-            return np.random.Generator(np.random.get_bit_generator())
+            return generator(None)
         return self._rng
 
     @rng.setter
-    def rng(self, generator: np.random.Generator) -> None:
-        self._rng, self._own_rng = generator, True
+    def rng(self, own: np.random.Generator) -> None:
+        self._rng, self._own_rng = own, True
 
     @abstractmethod
     def generate_trial_params(self, batch: int, trial: int) -> dict[str, Any]:
@@ -253,7 +254,7 @@ class Task(ABC):
             return self._rng
         if self._seed is None:
             return np.random.default_rng(np.random.randint(2**32, size=4, dtype=np.uint32))
-        return np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(stream, number)))
+        return generator(self._seed, stream, number)
 
     def _checked_trial(self, trial: Any) -> list[np.ndarray]:
         shapes = [(self.N_steps, self.N_in)] + 2 * [(self.N_steps, self.N_out)]
@@ -317,4 +318,4 @@ def choice_accuracy(
         )
     chosen = np.argmax((output * mask)[counted].mean(axis=1), axis=1)
     wanted = np.argmax((correct * mask)[counted].mean(axis=1), axis=1)
-    return np.mean(chosen == wanted)  # type: ignore[no-any-return]
+    return np.mean(chosen == wanted)
