@@ -12,9 +12,9 @@ from psychrnn.backend.loss_functions import binary_cross_entropy, mean_squared_e
 from psychrnn.backend.regularizations import Regularizer
 from psychrnn.tasks.task import choice_accuracy
 
-FORWARD = [f"forward_basic_{n}" for n in "relu_a relu_b relu_c relu_d relu_e".split()]
+FORWARD = [f"forward_basic_{n}" for n in ["relu_a", "relu_b", "relu_c", "relu_d", "relu_e"]]
 FORWARD += [f"forward_basic_tanh_{n}" for n in "abc"] + [f"forward_scan_relu_{n}" for n in "abc"]
-TRAJECTORIES = "basic fixed dale masks sgd sgd_clip scan bce_reg partial".split()
+TRAJECTORIES = ["basic", "fixed", "dale", "masks", "sgd", "sgd_clip", "scan", "bce_reg", "partial"]
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_regularizers(name, check):
 
 
 @pytest.mark.parametrize(
-    "name", "relu_a relu_b relu_c relu_d_reg relu_e tanh_a tanh_b tanh_c".split()
+    "name", ["relu_a", "relu_b", "relu_c", "relu_d_reg", "relu_e", "tanh_a", "tanh_b", "tanh_c"]
 )
 def test_gradients(name, check):
     data = load(f"gradients_{name}")
