@@ -88,9 +88,9 @@ def function(where: str, value: Any) -> Callable[..., Any]:
 
 def path(where: str, value: Any) -> str:
     """Check a file name: a string or a path object."""
-    if not isinstance(value, (str, os.PathLike)):
+    if not isinstance(value, (str, os.PathLike)) or not os.path.basename(value):
         raise error(where, "a file name", shown(value))
-    return os.fspath(value)
+    return str(value)
 
 
 def seed(where: str, value: Any) -> int:

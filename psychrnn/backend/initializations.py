@@ -88,7 +88,9 @@ class WeightInitializer:
             )
             extras = {key: stored[key] for key in stored if not hasattr(self._options, key)}
             self.initializations.update(extras)
-        function = transfer_function_named(where, self.initializations["transfer_function"])
+        function = transfer_function_named(
+            f"{where}.transfer_function", self.initializations["transfer_function"]
+        )
         self.initializations["transfer_function"] = function
         if type(self) is WeightInitializer and self._options.W_rec is None:
             warnings.warn(
@@ -364,5 +366,5 @@ def _of_object(
     if chosen is not None and chosen.transfer_function is None:
         checked["transfer_function"] = None
     initial = reconciled(where, asked, "initializer", {**have, **checked})
-    function = transfer_function_named(where, initial["transfer_function"])
+    function = transfer_function_named(f"{where}.transfer_function", initial["transfer_function"])
     return {**initial, "transfer_function": function}

@@ -33,7 +33,7 @@ def unroll(
 
     """
     inputs = tf.transpose(x, [1, 0, 2])
-    steps = tf.shape(inputs)[0]
+    steps = inputs.shape[0] or tf.shape(inputs)[0]
     records = tuple(
         tf.TensorArray(part.dtype, size=steps, element_shape=part.shape) for part in state
     )
@@ -49,8 +49,10 @@ def unroll(
         (tf.constant(0), state, records),
         maximum_iterations=steps,
     )
-    states = tuple(record.stack() for record in records)  # [N_steps, N_batch, ...]
-    first = states[0]
+    states = tuple(record.stack() for record in records)
+    for part, start in zip(states, state):
+        part.set_shape([inputs.shape[0], *start.shape])
+    first = states[0]  # [N_steps, N_batch, ...]
     outputs = readout(tf.reshape(first, tf.concat([[-1], tf.shape(first)[2:]], axis=0)))
     outputs = tf.reshape(outputs, [steps, tf.shape(x)[0], outputs.shape[-1]])
     return _batch_first(outputs), tuple(_batch_first(part) for part in states)

@@ -1,0 +1,29 @@
+"""Every example runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_hello_world(tmp_path):
+    command = [sys.executable, str(ROOT / "examples" / "hello_world.py"), "--seed", "1"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    accuracy = float(result.stdout.split("accuracy on 1000 fresh trials: ")[1].split()[0])
+    assert accuracy > 0.85
+    assert (tmp_path / "hello_world.png").stat().st_size > 20_000
+    assert (tmp_path / "hello_world.npz").exists()
+
+
+def test_readme_code(tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    blocks = [part.split("```")[0] for part in readme.split("```python\n")[1:]]
+    code = "\n".join(blocks).replace("10_000", "256")
+    code += "\nassert task.get_trial_batch().x.shape == (64, 100, 1)\n"
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()
+    assert (tmp_path / "weights.npz").exists()
