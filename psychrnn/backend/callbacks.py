@@ -130,8 +130,8 @@ def _make_folder(path: str | None) -> None:
 def interactive() -> bool:
     """Tell whether standard output is a terminal or a notebook, where a bar can move."""
     shell = sys.modules.get("IPython")
-    if shell is not None and shell.get_ipython() is not None:
-        return bool(shell.get_ipython().__class__.__name__ == "ZMQInteractiveShell")
+    if shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell":
+        return True
     return sys.stdout is not None and sys.stdout.isatty()
 
 

@@ -37,6 +37,12 @@ def _name(where: str, value: Any) -> str:
     return value
 
 
+def _prefix(where: str, value: Any) -> str:
+    """Check the start of file names, which may be a folder: ``weights/`` gives ``weights/100``."""
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return text if isinstance(text, str) and text.endswith("/") else _checks.path(where, value)
+
+
 def _ratio(where: str, value: Any) -> float:
     return _checks.number(where, value, low=0, high=1)
 
@@ -277,7 +283,7 @@ class TrainParams:
     verbosity: bool = _key(_plain(_checks.flag), True)
     save_weights_path: str | None = _key(_plain(_checks.path), None)
     save_training_weights_epoch: int = _key(_plain(_checks.count), 100)
-    training_weights_path: str | None = _key(_plain(_checks.path), None)
+    training_weights_path: str | None = _key(_plain(_prefix), None)
     optimizer: Any = _key(_plain(_anything), None)
     clip_grads: float | None = _key(_plain(_clip), 1.0)
     clip_grads_by: str = _key(_one_of("tensor", "global"), "tensor")

@@ -71,6 +71,8 @@ class RNN(tf.Module, metaclass=_ModelMeta):
         _checks.warn_near_misses(where, params, options.NETWORK_KEYS)
         for key in ("N_in", "N_rec", "N_out", "N_steps", "N_batch", "dt", "tau", "rec_noise"):
             setattr(self, key, getattr(self._options, key))
+        for key in options.WEIGHT_KEYS:
+            setattr(self, f"{key}_train", getattr(self._options, f"{key}_train"))
         self.alpha = self._options.dt / self._options.tau
         self.load_weights_path = self._options.load_weights_path
         self.loss_function = LossFunction(params)
@@ -113,7 +115,7 @@ class RNN(tf.Module, metaclass=_ModelMeta):
 
         for key in options.WEIGHT_KEYS:
             value = initial[key].reshape(1, -1) if key == "init_state" else initial[key]
-            trainable = getattr(self._options, f"{key}_train")
+            trainable = getattr(self, f"{key}_train")
             attribute = "_init_state" if key == "init_state" else key
             setattr(self, attribute, variable(key, value, trainable))
         for key in options.CONSTRAINT_KEYS:
