@@ -47,6 +47,8 @@ else:
     with _without_chatter():
         import tensorflow as tf
 
+from tensorflow.python.eager import context  # noqa: E402 (tensorflow itself comes first)
+
 __all__ = ["ensure_eager", "tf"]
 
 
@@ -68,5 +70,10 @@ def ensure_eager() -> None:
     seed = graph.seed
     tf.compat.v1.reset_default_graph()
     tf.compat.v1.enable_eager_execution()
+    # A context that came to life in graph mode does not know that it is eager outside functions;
+    # optimizers of TensorFlow 1 ask it. There is no public way to tell it.
+    switches = context.context().context_switches
+    if not switches.stack:
+        switches.push(False, context.eager_mode, None)
     if seed is not None:
         tf.random.set_seed(seed)

@@ -248,13 +248,19 @@ class RNN(tf.Module, metaclass=_ModelMeta):
 
     def initial_state(self) -> tuple[Any, ...]:
         """Return the start state of every trial of the batch at hand, a tuple of tensors."""
-        batch = tf.shape(self.x)[0] if "x" in self.__dict__ else self.N_batch
-        return (tf.tile(self._init_state, [batch, 1]),)
+        return (self.init_state,)
 
     @property
     def init_state(self) -> Any:
         """The start state of every trial of the batch at hand, ``[N_batch, N_rec]``."""
-        return self.initial_state()[0]
+        if "_own_init_state" in self.__dict__:
+            return self._own_init_state
+        batch = tf.shape(self.x)[0] if "x" in self.__dict__ else self.N_batch
+        return tf.tile(self._init_state, [batch, 1])
+
+    @init_state.setter
+    def init_state(self, own: Any) -> None:
+        self._own_init_state = own
 
     def _create_noise(self) -> None:
         """Make the random generators of recurrent noise: testing must not disturb training."""

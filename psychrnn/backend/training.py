@@ -263,11 +263,15 @@ def checked_fixed(model: Any, fixed: dict[str, Any]) -> dict[str, np.ndarray]:
     """Return the frozen entries of each weight as booleans, or say what is wrong with them."""
     where = f"{type(model).__name__}.train.fixed_weights"
     variables = model.named_variables()
+    own_names = {v.name.split(":")[0].split("/")[-1]: key for key, v in variables.items()}
     result = {}
-    for key, value in fixed.items():
+    for name, value in fixed.items():
+        key = name if name in variables else own_names.get(name, name)
         if key not in variables:
             raise _checks.error(where, "names among " + ", ".join(variables), key)
         shape = [(f"axis {i}", n) for i, n in enumerate(variables[key].shape)]
+        if np.ndim(value) == 0:  # True freezes the whole weight
+            value = np.full(variables[key].shape, value)
         value = np.reshape(value, (1, -1)) if key == "init_state" else value
         array = _checks.array(f"{where}, {key}", value, shape)
         if not np.isin(array, (0, 1)).all():

@@ -39,6 +39,12 @@ class _TaskAlpha(float):
     derived = True
 
 
+class _TaskAlphas(np.ndarray):
+    """The same for one ``tau`` for each unit."""
+
+    derived = True
+
+
 class Task(ABC):
     """Base class of all experiments.
 
@@ -102,11 +108,11 @@ class Task(ABC):
         self.tau = tau
         self.T = T
         alpha = dt / (tau if np.ndim(tau) == 0 else np.asarray(tau, dtype=float))
-        self.alpha = _TaskAlpha(alpha) if np.ndim(alpha) == 0 else alpha
+        self.alpha = _TaskAlpha(alpha) if np.ndim(alpha) == 0 else alpha.view(_TaskAlphas)
         self.N_steps = int(np.ceil(T / dt))
-        self._seed = None if seed is None else _checks.seed(f"{where}.seed", seed)
+        self._rng: np.random.Generator | None = None
         self._own_rng = False
-        self._rng = None if self._seed is None else generator(self._seed)
+        self.seed = seed
         self._streams = 0
         self._batch_generator: Iterator[Batch] | None = None
 
@@ -114,6 +120,13 @@ class Task(ABC):
     def seed(self) -> int | None:
         """The seed of the trials, or None where they follow ``np.random.seed``."""
         return self._seed
+
+    @seed.setter
+    def seed(self, seed: int | None) -> None:
+        where = f"{type(self).__name__}.seed"
+        self._seed = None if seed is None else _checks.seed(where, seed)
+        if not self._own_rng:
+            self._rng = None if self._seed is None else generator(self._seed)
 
     @property
     def rng(self) -> np.random.Generator:
