@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 import operator
 import os
 import warnings
@@ -27,9 +28,12 @@ class MissingParameterError(ParameterError, KeyError):
 
 def shown(value: Any) -> str:
     """Describe ``value`` in a few words, for the "got" of an error."""
-    if isinstance(value, np.ndarray) and value.ndim:
-        return f"an array of shape {value.shape} and type {value.dtype}"
-    text = repr(value)
+    if getattr(value, "shape", None) and hasattr(value, "dtype"):
+        dtype = getattr(value.dtype, "name", value.dtype)
+        return f"an array of shape {tuple(value.shape)} and type {dtype}"
+    if isinstance(value, (tuple, list, dict)) and len(repr(value)) > 60:
+        return f"a {type(value).__name__} of {len(value)}"
+    text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
 
 
@@ -54,10 +58,10 @@ def number(
     where: str, value: Any, low: float = -np.inf, high: float = np.inf, above: float = -np.inf
 ) -> float:
     """Check one finite number with ``low <= value <= high`` and ``value > above``."""
-    try:
-        result = float(value)
-    except (TypeError, ValueError):
-        result = np.nan
+    array = np.asarray(value) if isinstance(value, (numbers.Real, np.generic, np.ndarray)) else None
+    result = np.nan
+    if array is not None and array.ndim == 0 and array.dtype.kind in "iuf":
+        result = float(array)
     if not (np.isfinite(result) and low <= result <= high and result > above):
         limits = [f"of at least {low:g}" if np.isfinite(low) else ""]
         limits += [f"of at most {high:g}" if np.isfinite(high) else ""]
@@ -100,6 +104,37 @@ def seed(where: str, value: Any) -> int:
     return int(value)
 
 
+def writable(where: str, file: str) -> None:
+    """Check, before hours of training, that a weight file can be written."""
+    path = os.path.abspath(file if file.endswith(".npz") else file + ".npz")
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError):
+        raise error(where, "a file name that the disk takes", shown(file)) from None
+    if os.path.isdir(path):
+        raise error(where, "the name of a file", f"{path!r}, which is a folder")
+    folder = os.path.dirname(path)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    if not os.path.isdir(folder):
+        raise error(where, "a file in a folder", f"{folder!r}, which is a file")
+    if not os.access(folder, os.W_OK):
+        raise error(where, "a folder that can be written", f"{folder!r}, which cannot")
+
+
+def numeric(where: str, value: Any, expected: str = "an array of numbers") -> np.ndarray:
+    """Check something that NumPy takes as an array of real numbers; it may be a view."""
+    try:
+        result = np.asarray(value)
+    except (TypeError, ValueError):  # rows of different lengths
+        result = np.asarray(None)
+    if result.dtype.kind not in "biuf":
+        raise error(where, expected, shown(value))
+    return result
+
+
 def array(where: str, value: Any, axes: Sequence[tuple[str, int]], advice: str = "") -> np.ndarray:
     """Check a finite array and return a float copy of it.
 
@@ -111,24 +146,18 @@ def array(where: str, value: Any, axes: Sequence[tuple[str, int]], advice: str =
 
     Raises:
         ParameterError: if the shape differs, or an entry is not a finite number.
-
     """
-    try:
-        result = np.array(value, dtype=np.float32 if _is_float32(value) else np.float64)
-    except (TypeError, ValueError):
-        raise error(where, "an array of numbers", shown(value)) from None
+    given = numeric(where, value)
+    result = np.array(given, dtype=np.float32 if given.dtype == np.float32 else np.float64)
     wanted = tuple(size for _, size in axes)
     if result.shape != wanted:
         names = ", ".join(name for name, _ in axes)
         raise error(where, f"[{names}] = {wanted}", f"{result.shape}", advice)
-    if not np.isfinite(result).all():
-        bad = np.argwhere(~np.isfinite(result))[0].tolist()
-        raise error(where, "finite numbers", f"{result[tuple(bad)]} at index {bad}")
+    wrong = ~(np.abs(result) <= np.finfo(np.float32).max)
+    if wrong.any():
+        index = tuple(np.argwhere(wrong)[0].tolist())
+        raise error(where, "finite numbers", f"{result[index]} at index {list(index)}")
     return result
-
-
-def _is_float32(value: Any) -> bool:
-    return getattr(value, "dtype", None) == np.float32
 
 
 def warn_near_misses(where: str, keys: Iterable[str], known: Iterable[str]) -> None:

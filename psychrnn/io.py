@@ -103,9 +103,11 @@ def _read_entry(archive: zipfile.ZipFile, name: str, path: str) -> Any:
                 raise _refused(path, key) from None
             with archive.open(name) as again:
                 return _read_old_entry(again, path, key)
-    if key == "dale_ratio":
+    if key == "dale_ratio" and value.shape == () and value.dtype.kind == "f":
         return None if np.isnan(value) else float(value)
-    return str(value) if key == "transfer_function" else value
+    if key == "transfer_function" and value.shape == ():
+        return str(value)
+    return value
 
 
 def _refused(path: str, key: str) -> ParameterError:

@@ -7,8 +7,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from psychrnn._checks import ParameterError
+from psychrnn._checks import ParameterError, error, shown
 
 _CHATTER = ("I0000 ", "WARNING: All log messages before absl", "To enable the following instr")
 
@@ -49,7 +50,25 @@ else:
 
 from tensorflow.python.eager import context  # noqa: E402 (tensorflow itself comes first)
 
-__all__ = ["ensure_eager", "tf"]
+__all__ = ["ensure_eager", "scalar", "tf"]
+
+
+def scalar(where: str, value: Any) -> Any:
+    """Check what a user's loss or penalty returned: one real number, as a tensor.
+
+    Raises:
+        ParameterError: if it is something else.
+    """
+    try:
+        tensor = tf.convert_to_tensor(value)
+    except (TypeError, ValueError):
+        raise error(where, "one number", shown(value)) from None
+    if not (tensor.dtype.is_floating or tensor.dtype.is_integer):
+        raise error(where, "one real number", f"a tensor of type {tensor.dtype.name}")
+    if tensor.shape.rank != 0:
+        advice = "Finish with tf.reduce_mean."
+        raise error(where, "one number", f"a tensor of shape {tensor.shape}", advice)
+    return tf.cast(tensor, tf.float32)
 
 
 def ensure_eager() -> None:

@@ -76,7 +76,7 @@ class StopAtPerformance(Callback):
         """Measure the performance on trials of their own."""
         if loop.epoch % loop.options.performance_epoch:
             return
-        x, y, mask, *_ = next(loop.held_out)
+        x, y, mask, *_ = loop.next_held_out_batch()
         outputs = loop.model.test(x).outputs
         verbosity = loop.options.verbosity
         measure = loop.options.performance_measure

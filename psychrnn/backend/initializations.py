@@ -88,10 +88,10 @@ class WeightInitializer:
             )
             extras = {key: stored[key] for key in stored if not hasattr(self._options, key)}
             self.initializations.update(extras)
-        function = transfer_function_named(
-            f"{where}.transfer_function", self.initializations["transfer_function"]
+        source = f", file {self.load_weights_path}," if stored else "."
+        self.initializations["transfer_function"] = transfer_function_named(
+            f"{where}{source}transfer_function", self.initializations["transfer_function"]
         )
-        self.initializations["transfer_function"] = function
         if type(self) is WeightInitializer and self._options.W_rec is None:
             warnings.warn(
                 "This network may not train since the eigenvalues of W_rec are not regulated in "
@@ -121,9 +121,9 @@ class WeightInitializer:
             "const_gauss": self.const_gauss_init,
             "const_unif": self.const_unif_init,
         }
-        if which not in rules:
+        if not isinstance(which, str) or which not in rules:
             where = f"{type(self).__name__}.which_rand_init"
-            raise _checks.error(where, "one of " + ", ".join(rules), which)
+            raise _checks.error(where, "one of " + ", ".join(rules), _checks.shown(which))
         return rules[which]
 
     def const_gauss_init(self, connectivity: np.ndarray) -> np.ndarray:
@@ -155,7 +155,7 @@ class WeightInitializer:
 
     def get(self, key: str) -> Any:
         """Return a TensorFlow initializer that gives the array stored under ``key``."""
-        if key not in self.initializations:
+        if not isinstance(key, str) or key not in self.initializations:
             available = ", ".join(self.initializations)
             raise _checks.error(f"{type(self).__name__}.get", f"one of {available}", key)
         return tf.compat.v1.constant_initializer(self.initializations[key])
@@ -167,6 +167,17 @@ class WeightInitializer:
         ratio = values["dale_ratio"]
         values["dale_ratio"] = np.nan if ratio is None else ratio
         io.save_weights(_checks.path(f"{type(self).__name__}.save", path), values)
+
+    def _warn_of_rule_for_W_rec(self) -> None:
+        """Warn, in classes that make ``W_rec`` themselves, of a random rule that does not act."""
+        rule = self._options.which_rand_W_rec_init
+        if rule not in (None, self._options.which_rand_init):
+            warnings.warn(
+                f"{type(self).__name__} makes W_rec itself, so which_rand_W_rec_init={rule!r} has "
+                "no effect. Pass initializer=WeightInitializer(**params) to draw by that rule.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def signs(self) -> np.ndarray | None:
         """Return the sign of each unit, ``[N_rec]``, or None without Dale's principle."""
@@ -225,6 +236,7 @@ class GaussianSpectralRadius(WeightInitializer):
                     where, "W_rec or spec_rad", "both", "W_rec is used as it is: leave one out."
                 )
             return
+        self._warn_of_rule_for_W_rec()
         values = self.initializations
         values["W_rec"] = self.rng.standard_normal(values["W_rec"].shape)
         self.balance_dale_ratio()
@@ -262,6 +274,7 @@ class AlphaIdentity(WeightInitializer):
         self.alpha = _checks.number(f"{where}.alpha", alpha)
         if self._options.W_rec is not None:
             raise _checks.error(where, "alpha alone", "alpha and W_rec", "Leave one out.")
+        self._warn_of_rule_for_W_rec()
         self.initializations["W_rec"] = self.alpha * np.eye(self._options.N_rec)
         self.balance_dale_ratio()
 
@@ -308,8 +321,8 @@ def _stored_values(where: str, kwargs: dict[str, Any]) -> dict[str, Any]:
         raise _checks.error(f"{where}, file {path}", "matrices W_in and W_out", "other arrays")
     found = {"N_in": W_in.shape[1], "N_rec": W_in.shape[0], "N_out": W_out.shape[0]}
     sizes = {key: found[key] if kwargs.get(key) is None else kwargs[key] for key in found}
-    for key in (*params.WEIGHT_KEYS, *params.CONSTRAINT_KEYS):
-        if key in stored:
+    for key in (*params.WEIGHT_KEYS, *params.CONSTRAINT_KEYS, "dale_ratio"):
+        if stored.get(key) is not None:
             stored[key] = params.check_sizes(f"{where}, file {path}", sizes, key, stored[key])
     return {**stored, **sizes}
 
@@ -332,6 +345,11 @@ def choose(
 
     """
     asked = params.read(params.InitializerParams, where, given)
+    other = network.initializer is not None or network.load_weights_path is not None
+    if other and given.get("spec_rad") is not None:
+        advice = "spec_rad is an option of the default initializer: leave one out."
+        got = "an initializer or a weight file beside it"
+        raise _checks.error(f"{where}.spec_rad", "no other source of W_rec", got, advice)
     if network.initializer is None:
         kind: type[WeightInitializer] = GaussianSpectralRadius
         fixed = asked.W_rec is not None and given.get("spec_rad") is None

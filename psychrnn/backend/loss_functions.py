@@ -11,7 +11,7 @@ from typing import Any
 
 from psychrnn import _checks
 from psychrnn.backend import params as options
-from psychrnn.backend._tensorflow import tf
+from psychrnn.backend._tensorflow import scalar, tf
 
 
 def mean_squared_error(predictions: Any, y: Any, output_mask: Any) -> Any:
@@ -106,4 +106,5 @@ class LossFunction:
 
     def set_model_loss(self, model: Any) -> Any:
         """Return the loss of the batch that ``model`` is being run on."""
-        return self.function(model.predictions, model.y, model.output_mask)
+        loss = self.function(model.predictions, model.y, model.output_mask)
+        return scalar("LossFunction.loss_function, its result", loss)

@@ -49,7 +49,7 @@ def _ratio(where: str, value: Any) -> float:
 
 def _tau(where: str, value: Any, known: dict[str, Any]) -> Any:
     tau: Any
-    if np.ndim(value) == 0:
+    if _checks.numeric(where, value, "a number, or one for each unit").ndim == 0:
         tau = _checks.positive(where, value)
     else:
         tau = _checks.array(where, value, [("N_rec", known["N_rec"])]).astype(np.float32)
@@ -104,8 +104,10 @@ def _sizes(where: str, axes: tuple[str, ...], known: dict[str, Any]) -> list[tup
 
 def _row(where: str, value: Any, known: dict[str, Any]) -> np.ndarray:
     """Check a start state: N_rec values, whatever their arrangement."""
-    flat = np.ravel(np.asarray(value)) if np.ndim(value) == 2 and len(value) == 1 else value
-    return _checks.array(where, flat, _sizes(where, ("N_rec",), known))
+    values = _checks.numeric(where, value)
+    if values.ndim == 2 and len(values) == 1:
+        values = values[0]
+    return _checks.array(where, values, _sizes(where, ("N_rec",), known))
 
 
 def _mask(*axes: str) -> Callable[[str, Any, dict[str, Any]], np.ndarray]:
@@ -136,17 +138,22 @@ def _signs(where: str, value: Any, known: dict[str, Any]) -> np.ndarray:
     return matrix
 
 
+def _maximum(where: str, value: Any, known: dict[str, Any]) -> float:
+    return _checks.number(where, value, low=known.get("init_minval", -0.1))
+
+
 def _one_of(*names: str) -> Callable[[str, Any, dict[str, Any]], str]:
     def check(where: str, value: Any, _: dict[str, Any]) -> str:
-        if value not in names:
-            raise _checks.error(where, "one of " + ", ".join(map(repr, names)), value)
-        return str(value)
+        if not isinstance(value, str) or value not in names:
+            expected = "one of " + ", ".join(map(repr, names))
+            raise _checks.error(where, expected, _checks.shown(value))
+        return value
 
     return check
 
 
 def _function_or_name(where: str, value: Any) -> Any:
-    if not (callable(value) or isinstance(value, str)):
+    if not (callable(value) or (isinstance(value, str) and value)):
         raise _checks.error(where, "a function or the name of one", _checks.shown(value))
     return str(value) if isinstance(value, str) else value
 
@@ -169,8 +176,9 @@ def _fixed(where: str, value: Any) -> dict[str, Any]:
 
 def _callbacks(where: str, value: Any) -> tuple[Any, ...]:
     callbacks = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    hooks = ("on_train_begin", "on_step_end", "on_train_end")
     for callback in callbacks:
-        if not hasattr(callback, "on_step_end"):
+        if isinstance(callback, type) or not all(hasattr(callback, hook) for hook in hooks):
             raise _checks.error(
                 where,
                 "objects of psychrnn.backend.callbacks.Callback",
@@ -179,12 +187,12 @@ def _callbacks(where: str, value: Any) -> tuple[Any, ...]:
     return callbacks
 
 
-def _unwrapped(value: Any) -> Any:
+def _unwrapped(key: str, value: Any) -> Any:
     """Take the value out of the 0-d arrays that a weight file makes of numbers and names."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
-        if isinstance(value, float) and np.isnan(value):
-            return None  # how a file says that there is no dale_ratio
+        if key == "dale_ratio" and isinstance(value, float) and np.isnan(value):
+            return None  # how a file says that there is none
     return value
 
 
@@ -218,7 +226,7 @@ class InitializerParams(SizeParams):
         _one_of("glorot_gauss", "glorot_unif", "const_gauss", "const_unif"), None
     )
     init_minval: float = _key(_plain(_checks.number), -0.1)
-    init_maxval: float = _key(_plain(_checks.number), 0.1)
+    init_maxval: float = _key(_maximum, 0.1)
     init_state: Any = _key(_row, None)
     W_in: Any = _key(_matrix("N_rec", "N_in"), None)
     W_rec: Any = _key(_matrix("N_rec", "N_rec"), None)
@@ -308,6 +316,14 @@ _INITIALIZER_KEYS = _known(InitializerParams)
 TRAIN_KEYS = _known(TrainParams)
 WEIGHT_KEYS = ("init_state", "W_in", "W_rec", "W_out", "b_rec", "b_out")
 MASK_KEYS = ("input_connectivity", "rec_connectivity", "output_connectivity")
+AXES = {
+    "init_state": ("1", "N_rec"),
+    "W_in": ("N_rec", "N_in"),
+    "W_rec": ("N_rec", "N_rec"),
+    "W_out": ("N_out", "N_rec"),
+    "b_rec": ("N_rec",),
+    "b_out": ("N_out",),
+}
 CONSTRAINT_KEYS = ("Dale_rec", "Dale_out", *MASK_KEYS)
 
 
@@ -327,7 +343,7 @@ def read(record: type[Record], where: str, given: Mapping[str, Any]) -> Record:
         raise _checks.error(where, "a dict of options", _checks.shown(given))
     values: dict[str, Any] = {}
     for option in fields(record):  # type: ignore[arg-type]
-        value = _unwrapped(given.get(option.name))
+        value = _unwrapped(option.name, given.get(option.name))
         if value is not None:
             check = option.metadata["check"]
             values[option.name] = check(f"{where}.{option.name}", value, values)
@@ -367,19 +383,9 @@ def read_train(where: str, given: Mapping[str, Any]) -> TrainParams:
             f"{where}.curriculum: curriculum learning is not part of this version yet. "
             "Train on one task after the other: train() continues from the current weights."
         )
-    for key in ("save_weights_path", "training_weights_path"):
-        _check_writable(f"{where}.{key}", getattr(options, key))
+    if options.save_weights_path is not None:
+        _checks.writable(f"{where}.save_weights_path", options.save_weights_path)
+    if options.training_weights_path is not None:
+        prefix = options.training_weights_path
+        _checks.writable(f"{where}.training_weights_path", f"{prefix}1000000")
     return options
-
-
-def _check_writable(where: str, file: str | None) -> None:
-    """Check, before hours of training, that a file's folder can be made and written."""
-    if file is None:
-        return
-    folder = os.path.dirname(os.path.abspath(file))
-    while not os.path.exists(folder):
-        folder = os.path.dirname(folder)
-    if not os.path.isdir(folder):
-        raise _checks.error(where, "a file in a folder", f"{folder!r}, which is a file")
-    if not os.access(folder, os.W_OK):
-        raise _checks.error(where, "a folder that can be written", f"{folder!r}, which cannot")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from psychrnn.backend import params as options
-from psychrnn.backend._tensorflow import tf
+from psychrnn.backend._tensorflow import scalar, tf
 
 
 def mean_absolute(values: Any) -> Any:
@@ -50,7 +50,8 @@ class Regularizer:
         total = self.L1_weight_reg(model) + self.L2_weight_reg(model)
         total += self.L2_firing_rate_reg(model)
         if self._options.custom_regularization is not None:
-            total += self._options.custom_regularization(model, self.params)
+            penalty = self._options.custom_regularization(model, self.params)
+            total += scalar("Regularizer.custom_regularization, its result", penalty)
         return total
 
     def L1_weight_reg(self, model: Any) -> Any:

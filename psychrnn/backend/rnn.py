@@ -30,7 +30,7 @@ class _ModelMeta(ABCMeta, type(tf.Module)):  # type: ignore[misc]
     """tf.Module's way of making classes, and abstract methods."""
 
 
-_ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states", "loss", "reg", "reg_loss")
+_ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states")
 
 
 class RNN(tf.Module, metaclass=_ModelMeta):
@@ -204,19 +204,34 @@ class RNN(tf.Module, metaclass=_ModelMeta):
         where = f"{type(self).__name__}.set_weights"
         variables = self.named_variables()
         checked = {}
+        if not isinstance(weights, Mapping):
+            raise _checks.error(where, "a dict of weights", _checks.shown(weights))
         for key, value in weights.items():
-            if key in ("dale_ratio", "transfer_function") or ("/" in key and key not in variables):
+            if key in ("dale_ratio", "transfer_function"):
+                same = self._has(key, value)
+            elif key in variables:
+                at = f"{where}, {key}"
+                checked[key] = training.checked_values(at, key, value, variables[key])
+                fixed = key in options.CONSTRAINT_KEYS
+                same = not fixed or np.array_equal(checked[key], variables[key].numpy())
+            elif isinstance(key, str) and "/" in key:
                 continue
-            if key not in variables:
-                raise _checks.error(where, "one of " + ", ".join(variables), key)
-            shape = [(f"axis {i}", n) for i, n in enumerate(variables[key].shape)]
-            value = np.reshape(value, (1, -1)) if key == "init_state" else value
-            checked[key] = _checks.array(f"{where}, {key}", value, shape)
-            if key in options.CONSTRAINT_KEYS and (checked[key] != variables[key].numpy()).any():
+            else:
+                expected = "one of " + ", ".join(variables)
+                raise _checks.error(where, expected, _checks.shown(key))
+            if not same:
                 advice = "Constraints are set when a model is made: give them in its params."
                 raise _checks.error(f"{where}, {key}", "that of this model", "another", advice)
         for key, value in checked.items():
             variables[key].assign(value)
+
+    def _has(self, key: str, value: Any) -> bool:
+        """Tell whether a value of a weight dict is that of this model."""
+        if key == "transfer_function":
+            given = transfer_function_name(value) if callable(value) else value
+            return str(given) == transfer_function_name(self.transfer_function)
+        ours = np.nan if self.dale_ratio is None else self.dale_ratio
+        return np.array_equal(np.nan if value is None else value, ours, equal_nan=True)
 
     def reset(self) -> None:
         """Go back to the initial weights, and forget the optimizer's memory of training."""
@@ -300,22 +315,24 @@ class RNN(tf.Module, metaclass=_ModelMeta):
         """Run the network on a batch; within, ``self.predictions`` and ``self.states`` exist."""
         self.__dict__.update(x=x, y=y, output_mask=output_mask)
         try:
-            predictions, states = self.forward_pass()
-            for key, value, units in (
-                ("predictions", predictions, self.N_out),
-                ("states", states, None),
-            ):
-                if not x.shape[:2].concatenate(units).is_compatible_with(value.shape):
-                    raise _checks.error(
-                        f"{type(self).__name__}.forward_pass, {key}",
-                        f"[N_batch, N_steps, units] = {x.shape[:2].concatenate(units)}",
-                        f"{value.shape}",
-                    )
-            self.__dict__.update(predictions=predictions, states=states)
+            self.__dict__.update(self._checked_result(self.forward_pass(), x.shape[:2]))
             yield
         finally:
             for key in _ONLY_WHILE_RUNNING:
                 self.__dict__.pop(key, None)
+
+    def _checked_result(self, result: Any, trials_and_steps: Any) -> dict[str, Any]:
+        where = f"{type(self).__name__}.forward_pass"
+        if not (isinstance(result, (tuple, list)) and len(result) == 2):
+            raise _checks.error(where, "predictions and states", _checks.shown(result))
+        named = dict(zip(("predictions", "states"), result))
+        for key, units in (("predictions", self.N_out), ("states", None)):
+            wanted = trials_and_steps.concatenate(units)
+            if not tf.is_tensor(named[key]) or not wanted.is_compatible_with(named[key].shape):
+                got = str(getattr(named[key], "shape", None) or _checks.shown(named[key]))
+                expected = f"a tensor [N_batch, N_steps, units] = {wanted}"
+                raise _checks.error(f"{where}, {key}", expected, got)
+        return named
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute in _ONLY_WHILE_RUNNING:
@@ -352,8 +369,8 @@ class RNN(tf.Module, metaclass=_ModelMeta):
 
     def _restore(self, key: str, variable: Any) -> None:
         where = f"{type(self).__name__}, file {self.load_weights_path}, {key}"
-        shape = [(f"axis {i}", n) for i, n in enumerate(variable.shape)]
-        variable.assign(_checks.array(where, self.initializer.initializations[key], shape))
+        value = self.initializer.initializations[key]
+        variable.assign(training.checked_values(where, key, value, variable))
 
     def train(
         self,
@@ -392,6 +409,10 @@ class RNN(tf.Module, metaclass=_ModelMeta):
         where = f"{type(self).__name__}.train"
         if train_params is not None and not isinstance(train_params, Mapping):
             raise _checks.error(where, "a dict of options", train_params)
+        unknown = sorted(keywords.keys() - options.TRAIN_KEYS)
+        if unknown:
+            known = ", ".join(sorted(options.TRAIN_KEYS))
+            raise _checks.error(where, f"keywords among {known}", unknown[0])
         chosen = options.read_train(where, {**(train_params or {}), **keywords})
         return training.train(self, trial_batch_generator, chosen)
 

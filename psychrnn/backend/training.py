@@ -12,7 +12,7 @@ import numpy as np
 from psychrnn import _checks
 from psychrnn.backend import callbacks, optimizers
 from psychrnn.backend._tensorflow import tf
-from psychrnn.backend.params import TrainParams
+from psychrnn.backend.params import AXES, TrainParams
 
 
 class TrainResult(NamedTuple):
@@ -67,12 +67,19 @@ class Loop:
 
     def next_batch(self) -> Any:
         """Draw, check and return the next training batch."""
+        return self._drawn(self.batches)
+
+    def next_held_out_batch(self) -> Any:
+        """Draw, check and return the next batch for a test."""
+        return self._drawn(self.held_out)
+
+    def _drawn(self, batches: Iterator[Any]) -> Any:
         where = f"{type(self.model).__name__}.train"
         try:
-            batch = next(self.batches)
+            batch = next(batches)
         except StopIteration:
             raise TrainingError(
-                f"{where}: the generator of batches ended after {max(self.epoch - 1, 0)} updates, "
+                f"{where}: the generator of batches ended in update {max(self.epoch, 1)}, after "
                 f"{self.trials} of {self.options.training_iters:g} trials. Use an endless "
                 "generator, or fewer training_iters. The weights reached so far are kept."
             ) from None
@@ -160,6 +167,9 @@ def make_update(
             loss = _total_loss(model, x, y, mask)
         found = zip(named, tape.gradient(loss, list(named.values())))
         gradients = {k: tf.convert_to_tensor(g) for k, g in found if g is not None}
+        if not gradients:
+            expected = "a loss that depends on the trainable weights"
+            raise _checks.error(f"{type(model).__name__}.train", expected, "one that does not")
         largest = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients.values()])
         finite = tf.math.is_finite(loss) & tf.math.is_finite(largest)
         for key in gradients.keys() & fixed.keys():
@@ -200,31 +210,14 @@ def _signature(model: Any, steps: int) -> list[Any]:
 
 
 def _total_loss(model: Any, x: Any, y: Any, mask: Any) -> Any:
-    where = type(model).__name__
     with model.presented(x, y, mask):
-        vars(model)["loss"] = _scalar(f"{where}, loss", model.loss_function.set_model_loss(model))
-        penalty = model.regularizer.set_model_regularization(model)
-        vars(model)["reg"] = _scalar(f"{where}, regularization", penalty)
-        return model.loss + model.reg
-
-
-def _scalar(where: str, value: Any) -> Any:
-    try:
-        tensor = tf.cast(tf.convert_to_tensor(value), tf.float32)
-    except (TypeError, ValueError):
-        raise _checks.error(where, "one number", _checks.shown(value)) from None
-    if tensor.shape.rank != 0:
-        advice = "Finish with tf.reduce_mean."
-        raise _checks.error(where, "one number", f"a tensor of shape {tensor.shape}", advice)
-    return tensor
+        loss = model.loss_function.set_model_loss(model)
+        return loss + model.regularizer.set_model_regularization(model)
 
 
 def checked_inputs(where: str, model: Any, x: Any) -> np.ndarray:
     """Return inputs as float32, or say what is wrong with them."""
-    try:
-        array = np.asarray(x, dtype=np.float32)
-    except (TypeError, ValueError):
-        raise _checks.error(where, "an array of inputs", _checks.shown(x)) from None
+    array = _checks.numeric(where, x, "an array of inputs").astype(np.float32)
     if array.ndim != 3 or array.shape[2] != model.N_in or 0 in array.shape:
         raise _checks.error(
             where,
@@ -246,17 +239,27 @@ def checked_batch(where: str, model: Any, batch: Any) -> tuple[np.ndarray, ...]:
     shape = (*x.shape[:2], model.N_out)
     arrays = [x]
     for key, value in zip(("y", "mask"), batch[1:3]):
-        array = np.asarray(value, dtype=np.float32)
+        of_batch = f"{where}, {key} of a batch"
+        array = _checks.numeric(of_batch, value).astype(np.float32)
         if array.shape != shape:
             axes = "[N_batch, N_steps, N_out]"
-            raise _checks.error(f"{where}, {key} of a batch", f"{axes} = {shape}", f"{array.shape}")
+            raise _checks.error(of_batch, f"{axes} = {shape}", f"{array.shape}")
         if not np.isfinite(array).all():
-            raise _checks.error(f"{where}, {key} of a batch", "finite numbers", "NaN or infinity")
+            raise _checks.error(of_batch, "finite numbers", "NaN or infinity")
         arrays.append(array)
     if not arrays[2].any():
         advice = "Nothing can be learned where no target counts."
         raise _checks.error(f"{where}, mask of a batch", "a target that counts", "0s", advice)
     return (*arrays, *batch[3:])
+
+
+def checked_values(where: str, key: str, value: Any, variable: Any) -> np.ndarray:
+    """Return values for a variable, or say what is wrong with their shape or type."""
+    values = _checks.numeric(where, value)
+    if key == "init_state" and values.ndim == 1:
+        values = values[np.newaxis]
+    names = AXES.get(key, [f"axis {i}" for i in range(len(variable.shape))])
+    return _checks.array(where, values, list(zip(names, variable.shape)))
 
 
 def checked_fixed(model: Any, fixed: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -269,11 +272,10 @@ def checked_fixed(model: Any, fixed: dict[str, Any]) -> dict[str, np.ndarray]:
         key = name if name in variables else own_names.get(name, name)
         if key not in variables:
             raise _checks.error(where, "names among " + ", ".join(variables), key)
-        shape = [(f"axis {i}", n) for i, n in enumerate(variables[key].shape)]
-        if np.ndim(value) == 0:  # True freezes the whole weight
-            value = np.full(variables[key].shape, value)
-        value = np.reshape(value, (1, -1)) if key == "init_state" else value
-        array = _checks.array(f"{where}, {key}", value, shape)
+        entries = _checks.numeric(f"{where}, {key}", value)
+        if entries.ndim == 0:  # True freezes the whole weight
+            entries = np.full(variables[key].shape, entries)
+        array = checked_values(f"{where}, {key}", key, entries, variables[key])
         if not np.isin(array, (0, 1)).all():
             raise _checks.error(f"{where}, {key}", "1 (frozen) or 0 in every entry", "others")
         result[key] = array.astype(bool)

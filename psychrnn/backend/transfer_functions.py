@@ -56,10 +56,10 @@ def check_transfer_function(where: str, initial: dict[str, Any], N_rec: int) -> 
             f"{where}: {transfer_function_name(function)} fails on a state [1, N_rec] "
             f"({type(reason).__name__}: {reason})."
         ) from reason
-    if not tf.is_tensor(rate) or rate.shape != (1, N_rec):
+    if not tf.is_tensor(rate) or rate.shape != (1, N_rec) or rate.dtype != tf.float32:
         raise _checks.error(
             where,
-            f"a TensorFlow function that keeps the shape (1, {N_rec})",
+            f"a TensorFlow function that keeps the shape (1, {N_rec}) and type float32",
             f"one that returns {_checks.shown(rate)}",
             "Use operations of tf.nn or tf.math, not of NumPy.",
         )

@@ -54,6 +54,9 @@ def unroll(
         part.set_shape([inputs.shape[0], *start.shape])
     first = states[0]  # [N_steps, N_batch, ...]
     outputs = readout(tf.reshape(first, tf.concat([[-1], tf.shape(first)[2:]], axis=0)))
+    if not tf.is_tensor(outputs) or outputs.shape.rank != 2:
+        got = str(getattr(outputs, "shape", None) or _checks.shown(outputs))
+        raise _checks.error("output_timestep", "a tensor [rows, N_out]", got)
     outputs = tf.reshape(outputs, [steps, tf.shape(x)[0], outputs.shape[-1]])
     return _batch_first(outputs), tuple(_batch_first(part) for part in states)
 
@@ -65,12 +68,15 @@ def _batch_first(values: Any) -> Any:
 def _checked_state(new: Any, old: tuple[Any, ...]) -> tuple[Any, ...]:
     new = tuple(new) if isinstance(new, (tuple, list)) else (new,)
     same = len(new) == len(old) and all(
-        tf.convert_to_tensor(n).shape.is_compatible_with(o.shape) for n, o in zip(new, old)
+        tf.is_tensor(n) and n.dtype == o.dtype and n.shape.is_compatible_with(o.shape)
+        for n, o in zip(new, old)
     )
     if not same:
-        raise _checks.error(
-            "recurrent_timestep",
-            "new states of the shapes of the old ones, " + ", ".join(str(o.shape) for o in old),
-            ", ".join(str(getattr(n, "shape", n)) for n in new),
-        )
+        wanted, got = (", ".join(_described(part) for part in parts) for parts in (old, new))
+        expected = f"new states of the shapes and types of the old ones, {wanted}"
+        raise _checks.error("recurrent_timestep", expected, got)
     return tuple(tf.ensure_shape(n, o.shape) for n, o in zip(new, old))
+
+
+def _described(part: Any) -> str:
+    return f"{part.shape} {part.dtype.name}" if tf.is_tensor(part) else _checks.shown(part)

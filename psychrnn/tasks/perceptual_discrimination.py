@@ -60,16 +60,18 @@ class PerceptualDiscrimination(Task):
         where = type(self).__name__
         if coherence is not None:
             _checks.number(f"{where}.coherence", coherence)
-        if direction is not None and direction not in (0, 1):
+        whole = isinstance(direction, (int, np.integer)) and not isinstance(direction, bool)
+        if direction is not None and not (whole and direction in (0, 1)):
             raise _checks.error(f"{where}.direction", "0, 1 or None", _checks.shown(direction))
-        if np.size(coherences) == 0:
+        values = np.ravel(_checks.numeric(f"{where}.coherences", coherences))
+        if len(values) == 0:
             raise _checks.error(f"{where}.coherences", "at least one value", "none")
         self.coherence = coherence
         self.direction = direction
         self.lo = 0.2
         self.hi = 1.0
         self.stim_noise = _checks.number(f"{where}.stim_noise", stim_noise, low=0)
-        self.coherences = [_checks.number(f"{where}.coherences", c) for c in np.ravel(coherences)]
+        self.coherences = [_checks.number(f"{where}.coherences", c) for c in values]
 
     def generate_trial_params(self, batch: int, trial: int) -> dict[str, Any]:
         """Draw coherence, direction, onset time and stimulus duration (ms) of a trial."""

@@ -102,7 +102,8 @@ class Task(ABC):
         self.N_out = _checks.count(f"{where}.N_out", N_out)
         for key, value in (("dt", dt), ("T", T)):
             _checks.positive(f"{where}.{key}", value)
-        for value in np.ravel(tau) if np.size(tau) else [tau]:
+        times = _checks.numeric(f"{where}.tau", tau, "a number, or one for each unit")
+        for value in np.ravel(times):
             _checks.positive(f"{where}.tau", value)
         self.dt = dt
         self.tau = tau
@@ -212,22 +213,28 @@ class Task(ABC):
         mask = np.zeros((self.N_steps, self.N_out))
         for step in range(self.N_steps):
             point = self.trial_function(step * self.dt, params)
+            if step == 0:  # NumPy would spread a single value of the wrong shape
+                self._check_point(point, step)
             try:
                 x[step], y[step], mask[step] = point
             except (TypeError, ValueError):
-                raise self._wrong_point(point, step) from None
+                self._check_point(point, step)
+                raise
         return x, y, mask
 
-    def _wrong_point(self, point: Any, step: int) -> _checks.ParameterError:
-        if isinstance(point, tuple) and len(point) == 3:
-            got = ", ".join(f"{n} {np.shape(p)}" for n, p in zip(("x", "y", "mask"), point))
-        else:
-            got = _checks.shown(point)
-        return _checks.error(
-            f"{type(self).__name__}.trial_function",
-            f"x with N_in = {self.N_in} values, y and mask with N_out = {self.N_out} values",
-            f"{got} at time {step * self.dt} ms",
-        )
+    def _check_point(self, point: Any, step: int) -> None:
+        where = f"{type(self).__name__}.trial_function"
+        when = f"at time {step * self.dt} ms"
+        if not (isinstance(point, (tuple, list)) and len(point) == 3):
+            raise _checks.error(
+                where, "three values (x, y, mask)", f"{_checks.shown(point)} {when}"
+            )
+        sizes = {"x": self.N_in, "y": self.N_out, "mask": self.N_out}
+        for (key, size), part in zip(sizes.items(), point):
+            expected = f"{'N_in' if key == 'x' else 'N_out'} = {size} numbers"
+            values = _checks.numeric(f"{where}, {key} {when}", part, expected)
+            if values.shape not in ((), (size,)):
+                raise _checks.error(f"{where}, {key} {when}", expected, f"shape {values.shape}")
 
     def batch_generator(self) -> Iterator[Batch]:
         """Return an endless generator of batches.
@@ -274,11 +281,15 @@ class Task(ABC):
         where = f"{type(self).__name__}.generate_trial"
         if not (isinstance(trial, (tuple, list)) and len(trial) == 3):
             raise _checks.error(where, "three arrays (x, y, mask)", _checks.shown(trial))
-        arrays = [np.asarray(part, dtype=float) for part in trial]
-        for key, part, shape in zip(("x", "y", "mask"), arrays, shapes):
-            if part.shape != shape:
+        arrays = []
+        for key, part, shape in zip(("x", "y", "mask"), trial, shapes):
+            values = _checks.numeric(f"{where}, {key}", part)
+            if values.shape != shape:
                 axes = "[N_steps, N_in]" if key == "x" else "[N_steps, N_out]"
-                raise _checks.error(f"{where}, {key}", f"{axes} = {shape}", f"{part.shape}")
+                raise _checks.error(f"{where}, {key}", f"{axes} = {shape}", f"{values.shape}")
+            if not np.isfinite(values).all():
+                raise _checks.error(f"{where}, {key}", "finite numbers", "NaN or infinity")
+            arrays.append(values.astype(float))
         return arrays
 
     def __getstate__(self) -> dict[str, Any]:
@@ -316,7 +327,8 @@ def choice_accuracy(
 
     """
     correct, output, mask = (
-        np.asarray(part, dtype=float) for part in (correct_output, test_output, output_mask)
+        _checks.numeric("choice_accuracy", part)
+        for part in (correct_output, test_output, output_mask)
     )
     if not (correct.shape == output.shape == mask.shape and correct.ndim == 3):
         raise _checks.error(
@@ -324,6 +336,8 @@ def choice_accuracy(
             "three arrays of the same shape [N_batch, N_steps, N_out]",
             f"{correct.shape}, {output.shape} and {mask.shape}",
         )
+    if not np.isfinite(output).all():
+        raise _checks.error("choice_accuracy", "finite outputs", "NaN or infinity")
     counted = mask.any(axis=(1, 2))
     if not counted.any():
         raise _checks.error(
