@@ -164,7 +164,7 @@ def test_loss_that_is_not_finite_stops_at_once(task):
 def test_a_generator_that_runs_dry_keeps_what_was_learned(task):
     model = network(task)
     start = raw(model)["W_rec"]
-    with pytest.raises(TrainingError, match="ended after 2 updates, 16 of 80 trials"):
+    with pytest.raises(TrainingError, match="ended in update 3, after 16 of 80 trials"):
         quiet(model, fed(task, 0, 2), 10)
     assert (raw(model)["W_rec"] != start).any()
 

@@ -74,7 +74,8 @@ def _one_function(
 ) -> Any:
     """Choose between a transfer function asked for and one that an initializer or file has."""
     if asked.transfer_function is None or have is None:
-        return asked.transfer_function or have or "relu"
+        chosen = have if asked.transfer_function is None else asked.transfer_function
+        return "relu" if chosen is None else chosen
     given, stored = (
         transfer_function_name(f) if callable(f) else f for f in (asked.transfer_function, have)
     )

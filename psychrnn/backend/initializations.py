@@ -80,7 +80,8 @@ class WeightInitializer:
             self._options.which_rand_W_rec_init or self._options.which_rand_init
         )
         self.initializations: dict[str, Any] = constraints.in_full(where, self._options)
-        self.initializations["transfer_function"] = self._options.transfer_function or "relu"
+        function = self._options.transfer_function
+        self.initializations["transfer_function"] = "relu" if function is None else function
         self.initializations.update(self._weights())
         if stored:
             self.initializations = reconciled(
@@ -171,7 +172,7 @@ class WeightInitializer:
     def _warn_of_rule_for_W_rec(self) -> None:
         """Warn, in classes that make ``W_rec`` themselves, of a random rule that does not act."""
         rule = self._options.which_rand_W_rec_init
-        if rule not in (None, self._options.which_rand_init):
+        if rule is not None and {rule, self._options.which_rand_init} != {"glorot_gauss"}:
             warnings.warn(
                 f"{type(self).__name__} makes W_rec itself, so which_rand_W_rec_init={rule!r} has "
                 "no effect. Pass initializer=WeightInitializer(**params) to draw by that rule.",
@@ -316,6 +317,9 @@ def _stored_values(where: str, kwargs: dict[str, Any]) -> dict[str, Any]:
             UserWarning,
             stacklevel=3,
         )
+    if not isinstance(stored.get("transfer_function", ""), str):
+        got = _checks.shown(stored["transfer_function"])
+        raise _checks.error(f"{where}, file {path}, transfer_function", "a name", got)
     W_in, W_out = stored["W_in"], stored["W_out"]
     if W_in.ndim != 2 or W_out.ndim != 2:
         raise _checks.error(f"{where}, file {path}", "matrices W_in and W_out", "other arrays")

@@ -107,4 +107,4 @@ class LossFunction:
     def set_model_loss(self, model: Any) -> Any:
         """Return the loss of the batch that ``model`` is being run on."""
         loss = self.function(model.predictions, model.y, model.output_mask)
-        return scalar("LossFunction.loss_function, its result", loss)
+        return scalar(f"{type(model).__name__}.loss_function, its result", loss)

@@ -5,6 +5,7 @@ The optimizers themselves are Keras' and TensorFlow's.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,13 @@ def optimizer_for(model: Any, options: TrainParams) -> Any:
         if isinstance(given, type) or not hasattr(given, "apply_gradients"):
             advice = "Pass an object, such as tf.keras.optimizers.Adam(1e-3)."
             raise _checks.error(where, "an optimizer", _checks.shown(given), advice)
+        if options.learning_rate != 0.001:
+            warnings.warn(
+                f"{where}: learning_rate has no effect beside an optimizer object, which has its "
+                "own.",
+                UserWarning,
+                stacklevel=4,
+            )
         return given
     rate = _learning_rate(model, options)
     if isinstance(given, str):

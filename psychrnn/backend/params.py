@@ -49,7 +49,7 @@ def _ratio(where: str, value: Any) -> float:
 
 def _tau(where: str, value: Any, known: dict[str, Any]) -> Any:
     tau: Any
-    if _checks.numeric(where, value, "a number, or one for each unit").ndim == 0:
+    if _checks.numeric(where, value, "a number above 0, or one for each unit").ndim == 0:
         tau = _checks.positive(where, value)
     else:
         tau = _checks.array(where, value, [("N_rec", known["N_rec"])]).astype(np.float32)
@@ -139,7 +139,10 @@ def _signs(where: str, value: Any, known: dict[str, Any]) -> np.ndarray:
 
 
 def _maximum(where: str, value: Any, known: dict[str, Any]) -> float:
-    return _checks.number(where, value, low=known.get("init_minval", -0.1))
+    low = known.get("init_minval", -0.1)
+    if _checks.number(where, value) < low:
+        raise _checks.error(where, f"at least init_minval = {low:g}", _checks.shown(value))
+    return float(value)
 
 
 def _one_of(*names: str) -> Callable[[str, Any, dict[str, Any]], str]:
@@ -153,7 +156,7 @@ def _one_of(*names: str) -> Callable[[str, Any, dict[str, Any]], str]:
 
 
 def _function_or_name(where: str, value: Any) -> Any:
-    if not (callable(value) or (isinstance(value, str) and value)):
+    if not (callable(value) or isinstance(value, str)):
         raise _checks.error(where, "a function or the name of one", _checks.shown(value))
     return str(value) if isinstance(value, str) else value
 

@@ -51,7 +51,8 @@ class Regularizer:
         total += self.L2_firing_rate_reg(model)
         if self._options.custom_regularization is not None:
             penalty = self._options.custom_regularization(model, self.params)
-            total += scalar("Regularizer.custom_regularization, its result", penalty)
+            where = f"{type(model).__name__}.custom_regularization, its result"
+            total += scalar(where, penalty)
         return total
 
     def L1_weight_reg(self, model: Any) -> Any:

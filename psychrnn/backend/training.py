@@ -217,11 +217,12 @@ def _total_loss(model: Any, x: Any, y: Any, mask: Any) -> Any:
 
 def checked_inputs(where: str, model: Any, x: Any) -> np.ndarray:
     """Return inputs as float32, or say what is wrong with them."""
-    array = _checks.numeric(where, x, "an array of inputs").astype(np.float32)
+    expected = f"inputs [N_batch, N_steps, N_in = {model.N_in}]"
+    array = _checks.numeric(where, x, expected).astype(np.float32)
     if array.ndim != 3 or array.shape[2] != model.N_in or 0 in array.shape:
         raise _checks.error(
             where,
-            f"inputs [N_batch, N_steps, N_in = {model.N_in}]",
+            expected,
             f"{array.shape}",
             "For a single trial pass x[np.newaxis]." if array.ndim == 2 else "",
         )

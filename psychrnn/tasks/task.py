@@ -102,8 +102,8 @@ class Task(ABC):
         self.N_out = _checks.count(f"{where}.N_out", N_out)
         for key, value in (("dt", dt), ("T", T)):
             _checks.positive(f"{where}.{key}", value)
-        times = _checks.numeric(f"{where}.tau", tau, "a number, or one for each unit")
-        for value in np.ravel(times):
+        times = _checks.numeric(f"{where}.tau", tau, "a number above 0, or one for each unit")
+        for value in np.ravel(times) if times.size else [tau]:
             _checks.positive(f"{where}.tau", value)
         self.dt = dt
         self.tau = tau
