@@ -165,7 +165,7 @@ KINDS = {
     **{f"WI_{rule}": (WeightInitializer, {"which_rand_init": rule}) for rule in RULES},
     "WI_in_gauss_rec_unif": (
         WeightInitializer,
-        {"which_rand_init": "glorot_gauss", "which_rand_W_rec_init": "const_unif"},
+        {"which_rand_init": "const_gauss", "which_rand_W_rec_init": "const_unif"},
     ),
 }
 STATISTICS = {

@@ -22,7 +22,7 @@ ROOMS = [
     ["backend.initializations", "backend.loss_functions", "backend.regularizations"],
     ["backend.unroll", "backend.names", "backend.summary"],
     ["backend.optimizers", "backend.callbacks", "backend.training"],
-    ["backend.rnn"],
+    ["backend.weights", "backend.rnn"],
     ["backend.models.basic"],
 ]
 ORDER = [f"psychrnn.{name}" for row in ROOMS for name in row]

@@ -143,8 +143,10 @@ def test_training_trajectory(name, check):
     model = model_of(data, BasicScan if name == "scan" else Basic, **options)
     y = (batches["y"] > 0.5).astype(np.float32) if name == "bce_reg" else batches["y"]
     rate = data["set_learning_rate"].item()
-    train = {"learning_rate": rate, "clip_grads": data["set_clip_grads"].item(), "loss_epoch": 1}
-    if name.startswith("sgd"):
+    train = {"clip_grads": data["set_clip_grads"].item(), "loss_epoch": 1}
+    if not name.startswith("sgd"):
+        train["learning_rate"] = rate
+    else:
         train["optimizer"] = tf.compat.v1.train.GradientDescentOptimizer(rate)
     if name == "fixed":
         train["fixed_weights"] = {"W_rec": data["fixed_W_rec"]}

@@ -1,0 +1,184 @@
+"""What a network holds: raw weights, the effective weights they make, and their files."""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from psychrnn import _checks, io
+from psychrnn.backend import constraints, training
+from psychrnn.backend import params as options
+from psychrnn.backend._tensorflow import tf
+from psychrnn.backend.transfer_functions import transfer_function_name
+
+
+class _ModelMeta(ABCMeta, type(tf.Module)):  # type: ignore[misc]
+    """tf.Module's way of making classes, and abstract methods."""
+
+
+class Weights(tf.Module, metaclass=_ModelMeta):
+    """Variables under constraints: the part of a network that is saved.
+
+    The effective weight is always the raw weight under its mask and Dale's principle, read at
+    call time, so a subclass may replace ``W_in``.
+    """
+
+    # what tf.Module need not search for variables
+    _TF_MODULE_IGNORED_PROPERTIES = tf.Module._TF_MODULE_IGNORED_PROPERTIES | {
+        "params", "initializer", "loss_function", "regularizer", "transfer_function",
+        "_options", "_optimizer", "_compiled", "_initial", "_noise", "_formed",
+    }  # fmt: skip
+
+    def _create_variables(self, initial: dict[str, Any]) -> None:
+        def variable(key: str, value: Any, trainable: bool = False) -> Any:
+            return tf.Variable(value, trainable=trainable, name=key, dtype=tf.float32)
+
+        for key in options.WEIGHT_KEYS:
+            value = initial[key].reshape(1, -1) if key == "init_state" else initial[key]
+            trainable = getattr(self, f"{key}_train")
+            attribute = "_init_state" if key == "init_state" else key
+            setattr(self, attribute, variable(key, value, trainable))
+        for key in options.CONSTRAINT_KEYS:
+            setattr(self, key, variable(key, initial[key]))
+        self.has_dale = constraints.has_dale(initial["dale_ratio"], initial["Dale_rec"])
+
+    def _effective(self, key: str, W: Any, connectivity: Any, signs: Any) -> Any:
+        if self._formed is not None and key in self._formed:
+            return self._formed[key]
+        return constraints.effective(W, connectivity, signs if self.has_dale else None)
+
+    def get_effective_W_rec(self) -> Any:
+        """Return the recurrent weights that act, ``[N_rec, N_rec]``."""
+        signs = tf.linalg.diag_part(self.Dale_rec)
+        return self._effective("W_rec", self.W_rec, self.rec_connectivity, signs)
+
+    def get_effective_W_in(self) -> Any:
+        """Return the input weights that act, ``[N_rec, N_in]``; positive under Dale's principle."""
+        return self._effective("W_in", self.W_in, self.input_connectivity, 1.0)
+
+    def get_effective_W_out(self) -> Any:
+        """Return the output weights that act, ``[N_out, N_rec]``."""
+        signs = tf.linalg.diag_part(self.Dale_out)
+        return self._effective("W_out", self.W_out, self.output_connectivity, signs)
+
+    @contextmanager
+    def weights_formed_once(self) -> Iterator[None]:
+        """Form effective weights before a loop over time instead of at each of its steps."""
+        formed = {
+            "W_rec": self.get_effective_W_rec(),
+            "W_in": self.get_effective_W_in(),
+            "W_out": self.get_effective_W_out(),
+        }
+        self.__dict__["_formed"] = formed
+        try:
+            yield
+        finally:
+            self.__dict__["_formed"] = None
+
+    def named_variables(self) -> dict[str, Any]:
+        """Return every variable of the model, those of a subclass included, by name."""
+        named = {
+            key: getattr(self, "_init_state" if key == "init_state" else key)
+            for key in (*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS)
+        }
+        seen = {id(variable) for variable in named.values()}
+        for path, variable in self._flatten(
+            predicate=lambda v: isinstance(v, tf.Variable), with_path=True
+        ):
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                key = variable.name.split(":")[0].removeprefix(f"{self.name}/")
+                if key.startswith("Variable") or key in named:
+                    key = "/".join(map(str, path))
+                named[key] = variable
+        return named
+
+    def get_weights(self) -> dict[str, Any]:
+        """Return all weights as NumPy arrays, ``W_in, W_rec, W_out`` as effective weights.
+
+        The dict can be saved, merged into the ``params`` of a new model, or given to
+        ``set_weights``; each gives the same network back.
+        """
+        self.build()
+        weights: dict[str, Any] = {k: v.numpy() for k, v in self.named_variables().items()}
+        weights["W_in"] = self.get_effective_W_in().numpy()
+        weights["W_rec"] = self.get_effective_W_rec().numpy()
+        weights["W_out"] = self.get_effective_W_out().numpy()
+        weights["dale_ratio"] = self.dale_ratio
+        weights["transfer_function"] = self.transfer_function
+        return weights
+
+    def set_weights(self, weights: Mapping[str, Any]) -> None:
+        """Replace weights by arrays of the same names and shapes; others stay as they are.
+
+        Arguments:
+            weights: dict such as ``get_weights()`` or a weight file gives. Optimizer entries
+                (with a ``/`` in their name) of old files are ignored. Masks and signs must be
+                those of this model.
+
+        Raises:
+            ParameterError: on an unknown name, a wrong shape, NaN, or other constraints.
+
+        """
+        self.build()
+        where = f"{type(self).__name__}.set_weights"
+        variables = self.named_variables()
+        checked = {}
+        if not isinstance(weights, Mapping):
+            raise _checks.error(where, "a dict of weights", _checks.shown(weights))
+        for key, value in weights.items():
+            if key in ("dale_ratio", "transfer_function"):
+                same = self._has(key, value)
+            elif key in variables:
+                at = f"{where}, {key}"
+                checked[key] = training.checked_values(at, key, value, variables[key])
+                fixed = key in options.CONSTRAINT_KEYS
+                same = not fixed or np.array_equal(checked[key], variables[key].numpy())
+            elif isinstance(key, str) and "/" in key:
+                continue
+            else:
+                expected = "one of " + ", ".join(variables)
+                raise _checks.error(where, expected, _checks.shown(key))
+            if not same:
+                advice = "Constraints are set when a model is made: give them in its params."
+                raise _checks.error(f"{where}, {key}", "that of this model", "another", advice)
+        for key, value in checked.items():
+            variables[key].assign(value)
+
+    def _has(self, key: str, value: Any) -> bool:
+        """Tell whether a value of a weight dict is that of this model."""
+        if key == "transfer_function":
+            given = transfer_function_name(value) if callable(value) else value
+            return str(given) == transfer_function_name(self.transfer_function)
+        ours = np.nan if self.dale_ratio is None else self.dale_ratio
+        return np.array_equal(np.nan if value is None else value, ours, equal_nan=True)
+
+    def reset(self) -> None:
+        """Go back to the initial weights, and forget the optimizer's memory of training."""
+        self.build()
+        for key, variable in self.named_variables().items():
+            variable.assign(self._initial[key])
+        self._forget_optimizer()
+
+    def _forget_optimizer(self) -> None:
+        self.__dict__["_optimizer"] = None
+
+    def save(self, save_path: str) -> None:
+        """Write the weights to an ``.npz`` file for ``load_weights_path``.
+
+        Arguments:
+            save_path: file name; ``.npz`` is appended where it is missing.
+
+        Raises:
+            OSError: if the file cannot be written; an older one of that name is left whole.
+
+        """
+        weights = self.get_weights()
+        name = transfer_function_name(self.transfer_function)
+        ratio = np.nan if self.dale_ratio is None else self.dale_ratio
+        path = _checks.path(f"{type(self).__name__}.save", save_path)
+        io.save_weights(path, {**weights, "transfer_function": name, "dale_ratio": ratio})
