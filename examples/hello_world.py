@@ -15,13 +15,25 @@ import numpy as np
 from psychrnn import Basic, PerceptualDiscrimination
 
 
+def make_task(n_trials, seed):
+    """Return the experiment: trials of 2 s in steps of 10 ms."""
+    return PerceptualDiscrimination(dt=10, tau=100, T=2000, N_batch=n_trials, seed=seed)
+
+
+def accuracy(model, task):
+    """Return the accuracy on a new batch of the task."""
+    trials = task.get_trial_batch()
+    return task.accuracy_function(trials.y, model.test(trials.x).outputs, trials.mask)
+
+
 def train(seed=None):
     """Return the task, the trained network and what training returned."""
-    task = PerceptualDiscrimination(dt=10, tau=100, T=2000, N_batch=128, seed=seed)
+    task = make_task(128, seed)
+    held_out = make_task(512, None if seed is None else 1000 + seed)
     model = Basic.for_task(task, N_rec=50, seed=seed)
 
     def held_out_accuracy(x, y, mask, output, epoch, losses, verbosity):
-        return task.accuracy_function(y, output, mask)
+        return accuracy(model, held_out)
 
     result = model.train(
         task,
@@ -31,13 +43,6 @@ def train(seed=None):
         performance_epoch=10,
     )
     return task, model, result
-
-
-def accuracy_on_fresh_trials(model, n_trials=1000):
-    """Return the accuracy on trials that training never saw."""
-    task = PerceptualDiscrimination(dt=10, tau=100, T=2000, N_batch=n_trials, seed=12345)
-    x, y, mask, _ = task.get_trial_batch()
-    return task.accuracy_function(y, model.test(x).outputs, mask)
 
 
 def plot(task, model, path):
@@ -79,7 +84,7 @@ def main():
     print(model)
     updates = 10 * len(result.losses)
     print(f"{updates} updates in {result.training_time:.1f} s")
-    print(f"accuracy on 1000 fresh trials: {accuracy_on_fresh_trials(model):.3f}")
+    print(f"accuracy on 1000 fresh trials: {accuracy(model, make_task(1000, 12345)):.3f}")
     model.save(arguments.weights)
     plot(task, model, arguments.picture)
     print(f"wrote {arguments.picture} and {arguments.weights}")
