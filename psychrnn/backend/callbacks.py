@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from psychrnn import _checks
 
@@ -127,12 +128,24 @@ def _make_folder(path: str | None) -> None:
     os.makedirs(os.path.dirname(os.path.abspath(str(path))), exist_ok=True)
 
 
+def in_notebook() -> bool:
+    """Tell whether this is a notebook."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and type(ipython.get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
 def interactive() -> bool:
     """Tell whether standard output is a terminal or a notebook, where a bar can move."""
-    shell = sys.modules.get("IPython")
-    if shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell":
-        return True
-    return sys.stdout is not None and sys.stdout.isatty()
+    return in_notebook() or (sys.stdout is not None and sys.stdout.isatty())
+
+
+def progress_bar() -> Any:
+    """Return tqdm's class for a notebook with widgets, or the one for text."""
+    if in_notebook() and find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as widget
+
+        return widget
+    return tqdm
 
 
 class ShowProgress(Callback):
@@ -158,7 +171,7 @@ def output(loop: Loop) -> Iterator[list[Callback]]:
         yield []
     elif interactive():
         total = int(loop.options.training_iters)
-        with tqdm(total=total, unit=" trials", unit_scale=True, file=sys.stdout) as bar:
+        with progress_bar()(total=total, unit=" trials", unit_scale=True, file=sys.stdout) as bar:
             loop.say = lambda line: tqdm.write(line, file=sys.stdout)
             yield [ShowProgress(bar)]
     else:

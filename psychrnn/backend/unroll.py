@@ -53,7 +53,7 @@ def unroll(
     for part, start in zip(states, state):
         part.set_shape([inputs.shape[0], *start.shape])
     first = states[0]  # [N_steps, N_batch, ...]
-    outputs = readout(tf.reshape(first, tf.concat([[-1], tf.shape(first)[2:]], axis=0)))
+    outputs = readout(tf.reshape(first, [-1, *first.shape[2:]]))
     if not tf.is_tensor(outputs) or outputs.shape.rank != 2:
         got = str(getattr(outputs, "shape", None) or _checks.shown(outputs))
         raise _checks.error("output_timestep", "a tensor [rows, N_out]", got)
