@@ -116,7 +116,7 @@ def writable(where: str, file: str) -> None:
     if os.path.isdir(path):
         raise error(where, "the name of a file", f"{path!r}, which is a folder")
     folder = os.path.dirname(path)
-    while not os.path.exists(folder):
+    while not os.path.exists(folder) and os.path.dirname(folder) != folder:
         folder = os.path.dirname(folder)
     if not os.path.isdir(folder):
         raise error(where, "a file in a folder", f"{folder!r}, which is a file")

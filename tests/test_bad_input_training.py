@@ -257,7 +257,7 @@ WRONG_BATCHES = {
     "missing y": ((X, None, MASK), "y of a batch"),
     "flat mask": ((X, Y, MASK[:, :, 0]), "mask of a batch", "(2, 5, 2)", "(2, 5)"),
     "NaN mask": ((X, Y, with_nan(MASK)), "mask of a batch", "finite"),
-    "empty mask": ((X, Y, 0 * MASK), "mask of a batch"),
+    "empty mask": ((X, Y, 0 * MASK), "mask of the first batch"),
     "text mask": ((X, Y, "all"), "mask of a batch", "'all'"),
     "ragged mask": ((X, Y, RAGGED), "mask of a batch"),
     "missing mask": ((X, Y, None), "mask of a batch"),

@@ -51,7 +51,8 @@ def reconciled(
             values[key] = have[key] * wanted[key]
     if not asked.autapses:
         values["rec_connectivity"] = constraints.without_autapses(values["rec_connectivity"])
-    if constraints.has_dale(asked.dale_ratio, asked.Dale_rec):
+    same_ratio = asked.Dale_rec is None and asked.dale_ratio == have["dale_ratio"]
+    if constraints.has_dale(asked.dale_ratio, asked.Dale_rec) and not same_ratio:
         if constraints.has_dale(have["dale_ratio"], have["Dale_rec"]):
             for key in ("Dale_rec", "Dale_out"):
                 if not np.array_equal(have[key], wanted[key]):

@@ -299,7 +299,8 @@ def _stored_values(where: str, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {}
     path = _checks.path(f"{where}.load_weights_path", kwargs["load_weights_path"])
     stored = io.load_weights(path)
-    stored = {key: value for key, value in stored.items() if "/" not in key}  # optimizer slots
+    slots = [key for key in stored if "/" in key and key.split("/")[0] in params.WEIGHT_KEYS]
+    stored = {key: value for key, value in stored.items() if key not in slots}  # of the optimizer
     missing = [key for key in params.WEIGHT_KEYS if key not in stored]
     if missing:
         raise _checks.error(f"{where}, file {path}", f"an entry {missing[0]!r}", "none")
@@ -380,12 +381,19 @@ def _of_object(
         advice = "Both say where the weights start: give one."
         raise _checks.error(where, "initializer or load_weights_path", "both", advice)
     sizes = vars(network)
+    needed = (*params.WEIGHT_KEYS, *params.CONSTRAINT_KEYS, "dale_ratio", "transfer_function")
+    missing = [key for key in needed if key not in have]
+    if missing:
+        advice = "Call super().__init__(**kwargs) in its constructor."
+        expected = f"initializations[{missing[0]!r}]"
+        raise _checks.error(f"{where}.initializer", expected, "none", advice)
     checked = {
         key: params.check_sizes(f"{where}.initializer", sizes, key, have[key])
         for key in (*params.WEIGHT_KEYS, *params.CONSTRAINT_KEYS)
     }
     chosen = getattr(network.initializer, "_options", None)
-    if chosen is not None and chosen.transfer_function is None:
+    default = have.get("transfer_function") is tf.nn.relu
+    if default and chosen is not None and chosen.transfer_function is None:
         checked["transfer_function"] = None
     initial = reconciled(where, asked, "initializer", {**have, **checked})
     function = transfer_function_named(f"{where}.transfer_function", initial["transfer_function"])

@@ -21,7 +21,8 @@ def mean_squared_error(predictions: Any, y: Any, output_mask: Any) -> Any:
 
 def masked_mean_squared_error(predictions: Any, y: Any, output_mask: Any) -> Any:
     r"""Return :math:`\sum m (p - y)^2 / \sum m`, whatever the share of masked time."""
-    return tf.reduce_sum(output_mask * tf.square(predictions - y)) / tf.reduce_sum(output_mask)
+    total = tf.reduce_sum(output_mask * tf.square(predictions - y))
+    return tf.math.divide_no_nan(total, tf.reduce_sum(output_mask))
 
 
 def binary_cross_entropy(predictions: Any, y: Any, output_mask: Any) -> Any:
@@ -64,6 +65,10 @@ LOSSES: dict[str, Callable[[Any, Any, Any], Any]] = {
 }
 
 
+# The names that PsychRNN 1.0 knew; under any other, a function in params goes first.
+_HISTORIC = ("mean_squared_error", "binary_cross_entropy")
+
+
 class LossFunction:
     """The loss that a dict of options asks for.
 
@@ -92,7 +97,7 @@ class LossFunction:
         where = "LossFunction.loss_function"
         if callable(chosen):
             self.function = chosen
-        elif chosen in LOSSES:
+        elif chosen in LOSSES and (chosen in _HISTORIC or params.get(chosen) is None):
             self.function = LOSSES[chosen]
         elif params.get(chosen) is None:
             raise _checks.error(

@@ -37,9 +37,8 @@ def register(model: Any) -> None:
 
 def free(model: Any) -> None:
     """Take the name from ``model``, so that another one may have it."""
-    name = model.name
     for names in _taken.values():
-        if names.get(name) is model:
+        for name in [name for name, holder in names.items() if holder is model]:
             del names[name]
 
 

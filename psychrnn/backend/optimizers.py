@@ -18,8 +18,8 @@ from psychrnn.backend.params import TrainParams
 def optimizer_for(model: Any, options: TrainParams) -> Any:
     """Return the optimizer to use.
 
-    The default is Adam (Kingma and Ba 2015) with epsilon 1e-8. It stays with the model, so that
-    two calls of ``train`` do what one long call does.
+    The default is Adam (Kingma and Ba 2015) with epsilon 1e-8. Like one chosen by name it stays
+    with the model, so that two calls of ``train`` do what one long call does.
 
     Raises:
         ParameterError: if it is not an optimizer, or the learning rate is not above 0.
@@ -40,20 +40,24 @@ def optimizer_for(model: Any, options: TrainParams) -> Any:
             )
         return given
     rate = _learning_rate(model, options)
-    if isinstance(given, str):
-        try:
-            config = {"learning_rate": rate}
-            return tf.keras.optimizers.get({"class_name": given, "config": config})
-        except (ValueError, TypeError):
-            advice = "Names are those of tf.keras.optimizers, such as 'adam' or 'sgd'."
-            raise _checks.error(where, "the name of an optimizer", given, advice) from None
-    if model._optimizer is None or not (isinstance(rate, float) and model._optimizer[1]):
-        adam = tf.keras.optimizers.Adam(rate, epsilon=1e-8)
-        vars(model)["_optimizer"] = (adam, isinstance(rate, float))
-    optimizer, _ = model._optimizer
-    if isinstance(rate, float):
+    plain = isinstance(rate, float)
+    wanted = (given, None if plain else rate)
+    if model._optimizer is None or model._optimizer[0] != wanted:
+        vars(model)["_optimizer"] = (wanted, _new_optimizer(where, given, rate))
+    _, optimizer = model._optimizer
+    if plain:
         optimizer.learning_rate = rate
     return optimizer
+
+
+def _new_optimizer(where: str, name: str | None, rate: Any) -> Any:
+    if name is None:
+        return tf.keras.optimizers.Adam(rate, epsilon=1e-8)
+    try:
+        return tf.keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
+    except (ValueError, TypeError):
+        advice = "Names are those of tf.keras.optimizers, such as 'adam' or 'sgd'."
+        raise _checks.error(where, "the name of an optimizer", name, advice) from None
 
 
 def _learning_rate(model: Any, options: TrainParams) -> Any:

@@ -371,7 +371,8 @@ def check_sizes(where: str, sizes: Mapping[str, int], key: str, value: Any) -> A
 
 def read_train(where: str, given: Mapping[str, Any]) -> TrainParams:
     """Check the options of training, and that they agree with each other."""
-    options = read(TrainParams, where, given)
+    switched_off = [key for key in ("clip_grads", "verbosity") if given.get(key, 0) is None]
+    options = read(TrainParams, where, {**given, **dict.fromkeys(switched_off, False)})
     _checks.warn_near_misses(where, given, TRAIN_KEYS)
     if (options.performance_measure is None) != (options.performance_cutoff is None):
         have, lack = "performance_measure", "performance_cutoff"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -171,6 +172,18 @@ class RNN(Weights):
                 raise _checks.error(f"{where}, {key}", expected, got)
         return named
 
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        made = "_compiled" in self.__dict__
+        if made and attribute in {f"{key}_train" for key in options.WEIGHT_KEYS}:
+            where = f"{type(self).__name__}.{attribute}"
+            advice = f"Make a new model with params[{attribute!r}]."
+            raise _checks.error(where, "to be set when a model is made", "a change", advice)
+        super().__setattr__(attribute, value)
+        if made:
+            self._compiled.clear()  # what was compiled knows the old value
+        if made and attribute == "rec_noise":
+            self._create_noise()
+
     def __getattr__(self, attribute: str) -> Any:
         if attribute in _ONLY_WHILE_RUNNING:
             raise AttributeError(
@@ -197,17 +210,38 @@ class RNN(Weights):
         if self.is_built:
             return
         variables = self.named_variables()
-        if self.load_weights_path is not None:  # a subclass's own variables, made after ours
-            for key in variables.keys() - {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS}:
-                if key in self.initializer.initializations:
-                    self._restore(key, variables[key])
+        self._restore_own(variables)
         self.__dict__["_initial"] = {key: v.numpy() for key, v in variables.items()}
         self.is_initialized = self.is_built = True
 
-    def _restore(self, key: str, variable: Any) -> None:
-        where = f"{type(self).__name__}, file {self.load_weights_path}, {key}"
-        value = self.initializer.initializations[key]
-        variable.assign(training.checked_values(where, key, value, variable))
+    def _restore_own(self, variables: dict[str, Any]) -> None:
+        """Give a subclass's own variables the values of a file, or of a dict of weights.
+
+        They are made after this class is done, so it can only see to them now.
+        """
+        layers = [k for k, v in vars(self).items() if isinstance(v, tf.keras.layers.Layer)]
+        if layers:
+            expected, advice = "variables of its own", "Make it of tf.Variable, so it is trained."
+            raise _checks.error(
+                f"{type(self).__name__}.{layers[0]}", expected, "a Keras layer", advice
+            )
+        ours = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS}
+        stored = {k: v for k, v in self.initializer.initializations.items() if k not in ours}
+        if ours <= self.params.keys():  # a whole dict of weights was merged into params
+            stored.update({k: v for k, v in self.params.items() if k in variables.keys() - ours})
+        for key in variables.keys() & stored.keys() - ours:
+            where = f"{type(self).__name__}, stored {key}"
+            values = training.checked_values(where, key, stored[key], variables[key])
+            variables[key].assign(values)
+        unknown = stored.keys() - variables.keys() - {"dale_ratio", "transfer_function"}
+        unused = sorted(key for key in unknown if "/" not in key)
+        if unused and self.load_weights_path is not None:
+            warnings.warn(
+                f"{type(self).__name__}: {self.load_weights_path} holds {', '.join(unused)}, which "
+                "this network does not have. Was it saved by another kind of network?",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def train(
         self,
@@ -237,7 +271,8 @@ class RNN(Weights):
             ``(losses, training_time, initialization_time)``, the times in seconds.
 
         Raises:
-            ParameterError: on a wrong option or batch, before any update.
+            ParameterError: on a wrong option or first batch, before any update; on a wrong batch
+                that comes later, with the weights reached so far.
             TrainingError: if loss or gradient is not finite, or the generator ends too early;
                 the model keeps the weights of the last good update.
 

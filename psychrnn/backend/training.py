@@ -101,6 +101,12 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
 
     if options.training_iters > 0:  # the first batch tells the shape to compile for
         loop.batch = loop.next_batch()
+        if not loop.batch[2].any():
+            where, advice = (
+                f"{type(model).__name__}.train, mask of the first batch",
+                ("Nothing can be learned where no target counts."),
+            )
+            raise _checks.error(where, "a target that counts", "0 everywhere", advice)
         update_for(loop.batch[0].shape[1])
     begin = time.perf_counter()
     with callbacks.output(loop) as progress:
@@ -126,7 +132,6 @@ def _step(loop: Loop, update: Any) -> None:
     loss, largest, finite = update(tf.constant(x), tf.constant(y), tf.constant(mask))
     loop.loss = float(loss)
     if not finite:
-        loop.model._forget_optimizer()  # its memory holds the numbers that are not finite
         raise TrainingError(
             f"{type(loop.model).__name__}.train: update {loop.epoch} gave a loss of {loop.loss:g} "
             f"and a largest gradient of {float(largest):g}. The weights of the update before it "
@@ -172,11 +177,15 @@ def make_update(
             raise _checks.error(f"{type(model).__name__}.train", expected, "one that does not")
         largest = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients.values()])
         finite = tf.math.is_finite(loss) & tf.math.is_finite(largest)
-        for key in gradients.keys() & fixed.keys():
-            gradients[key] *= 1.0 - fixed[key].astype(np.float32)
+        for key in gradients:  # zeros keep a bad update out of the optimizer's memory
+            gradients[key] = tf.where(finite, gradients[key], 0.0)
+            if key in fixed:
+                gradients[key] *= 1.0 - fixed[key].astype(np.float32)
         clipped = optimizers.clip(gradients, options)
         before = {key: tf.identity(variable) for key, variable in named.items()}
         optimizer.apply_gradients([(g, named[key]) for key, g in clipped.items()])
+        for variable in named.values():
+            finite &= tf.reduce_all(tf.math.is_finite(variable))
         for key, variable in named.items():
             keep = ~finite | fixed[key] if key in fixed else ~finite
             variable.assign(tf.where(keep, before[key], variable))
@@ -194,7 +203,7 @@ def make_forward(model: Any, steps: int) -> Any:
         with model.presented(x):
             return model.predictions, model.states
 
-    return forward
+    return forward.get_concrete_function()
 
 
 def compiled(model: Any, steps: int) -> Any:
@@ -248,9 +257,6 @@ def checked_batch(where: str, model: Any, batch: Any) -> tuple[np.ndarray, ...]:
         if not np.isfinite(array).all():
             raise _checks.error(of_batch, "finite numbers", "NaN or infinity")
         arrays.append(array)
-    if not arrays[2].any():
-        advice = "Nothing can be learned where no target counts."
-        raise _checks.error(f"{where}, mask of a batch", "a target that counts", "0s", advice)
     return (*arrays, *batch[3:])
 
 
@@ -267,7 +273,7 @@ def checked_fixed(model: Any, fixed: dict[str, Any]) -> dict[str, np.ndarray]:
     """Return the frozen entries of each weight as booleans, or say what is wrong with them."""
     where = f"{type(model).__name__}.train.fixed_weights"
     variables = model.named_variables()
-    own_names = {v.name.split(":")[0].split("/")[-1]: key for key, v in variables.items()}
+    own_names = {model.own_name(variable): key for key, variable in variables.items()}
     result = {}
     for name, value in fixed.items():
         key = name if name in variables else own_names.get(name, name)

@@ -38,7 +38,8 @@ def transfer_function_name(function: Callable[..., Any]) -> str:
     for name, known in TRANSFER_FUNCTIONS.items():
         if function is known:
             return name
-    return getattr(function, "__name__", type(function).__name__)
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"user:{name}" if name in TRANSFER_FUNCTIONS else name
 
 
 def check_transfer_function(where: str, initial: dict[str, Any], N_rec: int) -> None:

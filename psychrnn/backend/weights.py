@@ -10,14 +10,23 @@ from typing import Any
 import numpy as np
 
 from psychrnn import _checks, io
-from psychrnn.backend import constraints, training
+from psychrnn.backend import constraints, names, training
 from psychrnn.backend import params as options
 from psychrnn.backend._tensorflow import tf
 from psychrnn.backend.transfer_functions import transfer_function_name
 
 
 class _ModelMeta(ABCMeta, type(tf.Module)):  # type: ignore[misc]
-    """tf.Module's way of making classes, and abstract methods."""
+    """tf.Module's way of making classes, abstract methods, and names freed by failures."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        model: Any = cls.__new__(cls)  # type: ignore[call-arg]
+        try:
+            model.__init__(*args, **kwargs)
+        except BaseException:
+            names.free(model)
+            raise
+        return model
 
 
 class Weights(tf.Module, metaclass=_ModelMeta):
@@ -68,10 +77,10 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     @contextmanager
     def weights_formed_once(self) -> Iterator[None]:
         """Form effective weights before a loop over time instead of at each of its steps."""
-        formed = {
-            "W_rec": self.get_effective_W_rec(),
-            "W_in": self.get_effective_W_in(),
-            "W_out": self.get_effective_W_out(),
+        formed = {  # of this class: what a subclass makes of them it makes at every call
+            "W_rec": Weights.get_effective_W_rec(self),
+            "W_in": Weights.get_effective_W_in(self),
+            "W_out": Weights.get_effective_W_out(self),
         }
         self.__dict__["_formed"] = formed
         try:
@@ -91,11 +100,15 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         ):
             if id(variable) not in seen:
                 seen.add(id(variable))
-                key = variable.name.split(":")[0].removeprefix(f"{self.name}/")
+                key = self.own_name(variable)
                 if key.startswith("Variable") or key in named:
                     key = "/".join(map(str, path))
                 named[key] = variable
         return named
+
+    def own_name(self, variable: Any) -> str:
+        """Return the name that a variable was made with."""
+        return variable.name.split(":")[0].removeprefix(f"{self.name}/")
 
     def get_weights(self) -> dict[str, Any]:
         """Return all weights as NumPy arrays, ``W_in, W_rec, W_out`` as effective weights.
@@ -114,6 +127,8 @@ class Weights(tf.Module, metaclass=_ModelMeta):
 
     def set_weights(self, weights: Mapping[str, Any]) -> None:
         """Replace weights by arrays of the same names and shapes; others stay as they are.
+
+        The default optimizer forgets what it remembers of training.
 
         Arguments:
             weights: dict such as ``get_weights()`` or a weight file gives. Optimizer entries
@@ -148,6 +163,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
                 raise _checks.error(f"{where}, {key}", "that of this model", "another", advice)
         for key, value in checked.items():
             variables[key].assign(value)
+        self._forget_optimizer()
 
     def _has(self, key: str, value: Any) -> bool:
         """Tell whether a value of a weight dict is that of this model."""
@@ -158,7 +174,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         return np.array_equal(np.nan if value is None else value, ours, equal_nan=True)
 
     def reset(self) -> None:
-        """Go back to the initial weights, and forget the optimizer's memory of training."""
+        """Go back to the initial weights; the default optimizer forgets its memory of training."""
         self.build()
         for key, variable in self.named_variables().items():
             variable.assign(self._initial[key])

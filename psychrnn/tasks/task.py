@@ -78,12 +78,8 @@ class Task(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = vars(cls)
-        # A subclass that redefines single time points must not inherit a whole-trial path that
-        # knows nothing of them; one that defines whole trials need not define time points.
-        if "trial_function" in own and "generate_trial" not in own:
-            cls.generate_trial = Task.generate_trial  # type: ignore[method-assign]
-        if "generate_trial" in own and getattr(cls.trial_function, "__isabstractmethod__", False):
+        whole = "generate_trial" in vars(cls)
+        if whole and getattr(cls.trial_function, "__isabstractmethod__", False):
             cls.trial_function = _no_trial_function  # type: ignore[method-assign]
 
     def __init__(
