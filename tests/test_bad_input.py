@@ -1,6 +1,5 @@
 """Wrong arguments of tasks, networks and initializers give one sentence and nothing else."""
 
-import gc
 import itertools
 import warnings
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from refusals import INF, NAN, RAGGED, fast_collection, refused, table  # noqa: F401
 
 from psychrnn import (
     AlphaIdentity,
@@ -23,20 +23,8 @@ from psychrnn import (
 from psychrnn._checks import MissingParameterError
 from psychrnn.backend import params as options
 
-NAN, INF = np.nan, np.inf
-RAGGED = [[1.0], [1.0, 2.0]]
 SIZES = dict(N_in=2, N_rec=4, N_out=2)
 NUMBER = itertools.count()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def fast_collection():
-    """Keep TensorFlow's many objects out of the garbage collection that follows every test."""
-    Basic(full_params()).destruct()
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def full_params(**changes):
@@ -44,18 +32,6 @@ def full_params(**changes):
     task = PerceptualDiscrimination(dt=10, tau=100, T=50, N_batch=2, seed=1)
     name = f"bad_input_{next(NUMBER)}"
     return {**task.get_task_params(), "name": name, "N_rec": 4, "seed": 1, **changes}
-
-
-def refused(action, *words, kind=ParameterError):
-    """Check that ``action`` fails in one readable sentence with all the words; return it."""
-    with pytest.raises(Exception) as caught:
-        action()
-    error, text = caught.value, str(caught.value)
-    assert isinstance(error, kind), f"{type(error).__name__}: {text}"
-    for word in words:
-        assert word in text, f"{word!r} is not in: {text}"
-    assert "\n" not in text and 20 < len(text) < 500, text
-    return error
 
 
 def works_or_refused(action):
@@ -101,16 +77,6 @@ def test_time_step_larger_than_tau(dt):
 @pytest.mark.parametrize("params", [None, 5, "relu", ["name"], []])
 def test_params_that_are_no_dict(params):
     refused(lambda: Basic(params), "Basic", "dict", "got")
-
-
-def table(*rows):
-    """Turn (keys, values, words) into one case for each key and value."""
-    return [
-        pytest.param(key, value, words, id=f"{key}-{i}")
-        for keys, values, words in rows
-        for key in keys.split()
-        for i, value in enumerate(values)
-    ]
 
 
 EYE = np.eye(4)

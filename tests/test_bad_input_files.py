@@ -1,6 +1,5 @@
 """Wrong arguments of tasks, tasks that make wrong trials, and wrong weight files."""
 
-import gc
 import os
 import warnings
 import zipfile
@@ -10,44 +9,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from refusals import INF, NAN, RAGGED, fast_collection, refused, table  # noqa: F401
 
 from psychrnn import Basic, ParameterError, PerceptualDiscrimination, Task, WeightInitializer
 from psychrnn.tasks.task import choice_accuracy
 
-NAN, INF = np.nan, np.inf
-RAGGED = [[1.0], [1.0, 2.0]]
 TASK = dict(dt=10, tau=100, T=50, N_batch=2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def fast_collection():
-    """Keep TensorFlow's many objects out of the garbage collection that follows every test."""
-    Basic.for_task(PerceptualDiscrimination(**TASK), N_rec=4).destruct()
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-def refused(action, *words, kind=ParameterError):
-    """Check that ``action`` fails in one readable sentence with all the words."""
-    with pytest.raises(Exception) as caught:
-        action()
-    error, text = caught.value, str(caught.value)
-    assert isinstance(error, kind), f"{type(error).__name__}: {text}"
-    for word in words:
-        assert word in text, f"{word!r} is not in: {text}"
-    assert "\n" not in text and 20 < len(text) < 500, text
-
-
-def table(*rows):
-    """Turn (keys, values, words) into one case for each key and value."""
-    return [
-        pytest.param(key, value, words, id=f"{key}-{i}")
-        for keys, values, words in rows
-        for key in keys.split()
-        for i, value in enumerate(values)
-    ]
 
 
 class Own(Task):

@@ -1,6 +1,5 @@
 """Wrong tasks, batches, options of training and weight files: one sentence, nothing changed."""
 
-import gc
 import warnings
 from contextlib import contextmanager
 
@@ -10,26 +9,16 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from refusals import INF, NAN, RAGGED, fast_collection, table  # noqa: F401
+from refusals import refusing as refused
 
 from psychrnn import Basic, Callback, ParameterError, PerceptualDiscrimination
 from psychrnn.backend import params as options
 from psychrnn.backend.training import TrainingError
 
-NAN, INF = np.nan, np.inf
-RAGGED = [[1.0], [1.0, 2.0]]
 TASK = PerceptualDiscrimination(dt=10, tau=100, T=50, N_batch=2, seed=1)
 X, Y, MASK, _ = TASK.get_trial_batch()
 MASK = np.ones_like(MASK)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def fast_collection():
-    """Keep TensorFlow's many objects out of the garbage collection that follows every test."""
-    Basic.for_task(TASK, N_rec=4).destruct()
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
@@ -53,34 +42,12 @@ def bits(model):
 
 
 @contextmanager
-def refused(*words, kind=ParameterError):
-    """Check that the block fails in one readable sentence with all the words."""
-    with pytest.raises(Exception) as caught:
-        yield
-    error, text = caught.value, str(caught.value)
-    assert isinstance(error, kind), f"{type(error).__name__}: {text}"
-    for word in words:
-        assert word in text, f"{word!r} is not in: {text}"
-    assert "\n" not in text and 20 < len(text) < 500, text
-
-
-@contextmanager
 def untouched(model, place):
     """Check that the block leaves all weights bit for bit as they are, and writes nothing."""
     before = bits(model)
     yield
     assert bits(model) == before
     assert not list(place.rglob("*"))
-
-
-def table(*rows):
-    """Turn (keys, values, words) into one case for each key and value."""
-    return [
-        pytest.param(key, value, words, id=f"{key}-{i}")
-        for keys, values, words in rows
-        for key in keys.split()
-        for i, value in enumerate(values)
-    ]
 
 
 def train(model, source=TASK, **changes):

@@ -100,13 +100,7 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
         return updates[steps]
 
     if options.training_iters > 0:  # the first batch tells the shape to compile for
-        loop.batch = loop.next_batch()
-        if not loop.batch[2].any():
-            where, advice = (
-                f"{type(model).__name__}.train, mask of the first batch",
-                ("Nothing can be learned where no target counts."),
-            )
-            raise _checks.error(where, "a target that counts", "0 everywhere", advice)
+        loop.batch = _first_batch(loop)
         update_for(loop.batch[0].shape[1])
     begin = time.perf_counter()
     with callbacks.output(loop) as progress:
@@ -125,6 +119,15 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
         for action in actions:
             action.on_train_end(loop)
     return TrainResult(loop.losses, time.perf_counter() - begin, begin - start)
+
+
+def _first_batch(loop: Loop) -> Any:
+    batch = loop.next_batch()
+    if not batch[2].any():
+        where = f"{type(loop.model).__name__}.train, mask of the first batch"
+        advice = "Nothing can be learned where no target counts."
+        raise _checks.error(where, "a target that counts", "0 everywhere", advice)
+    return batch
 
 
 def _step(loop: Loop, update: Any) -> None:
