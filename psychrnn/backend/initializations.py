@@ -295,9 +295,10 @@ def _is_feedforward(W: np.ndarray) -> bool:
 
 def _stored_values(where: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Read a weight file, check every entry, and drop what the old library saved beside weights."""
-    if kwargs.get("load_weights_path") is None:
+    asked = params.read(params.FileParams, where, kwargs)
+    path = asked.load_weights_path
+    if path is None:
         return {}
-    path = _checks.path(f"{where}.load_weights_path", kwargs["load_weights_path"])
     stored = io.load_weights(path)
     slots = [key for key in stored if "/" in key and key.split("/")[0] in params.WEIGHT_KEYS]
     stored = {key: value for key, value in stored.items() if key not in slots}  # of the optimizer
@@ -325,7 +326,7 @@ def _stored_values(where: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     if W_in.ndim != 2 or W_out.ndim != 2:
         raise _checks.error(f"{where}, file {path}", "matrices W_in and W_out", "other arrays")
     found = {"N_in": W_in.shape[1], "N_rec": W_in.shape[0], "N_out": W_out.shape[0]}
-    sizes = {key: found[key] if kwargs.get(key) is None else kwargs[key] for key in found}
+    sizes = {key: getattr(asked, key) or size for key, size in found.items()}
     for key in (*params.WEIGHT_KEYS, *params.CONSTRAINT_KEYS, "dale_ratio"):
         if stored.get(key) is not None:
             stored[key] = params.check_sizes(f"{where}, file {path}", sizes, key, stored[key])

@@ -209,6 +209,16 @@ class SizeParams:
 
 
 @dataclass(frozen=True)
+class FileParams:
+    """What is asked of a weight file before it is read: where it is, and sizes it must have."""
+
+    load_weights_path: str | None = _key(_plain(_checks.path), None)
+    N_in: int | None = _key(_plain(_checks.count), None)
+    N_rec: int | None = _key(_plain(_checks.count), None)
+    N_out: int | None = _key(_plain(_checks.count), None)
+
+
+@dataclass(frozen=True)
 class InitializerParams(SizeParams):
     """Options of ``WeightInitializer``: which weights exist and where they start."""
 
