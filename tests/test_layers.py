@@ -16,11 +16,13 @@ ROOT = Path(psychrnn.__file__).parent
 # Each room may import from rooms in earlier rows, and from files of its own row that come before.
 ROOMS = [
     ["_checks", "_random"],
-    ["tasks.task", "tasks.perceptual_discrimination", "backend.params", "io"],
+    ["tasks.task", "tasks.perceptual_discrimination", "tasks.batches", "backend.params", "io"],
     ["backend._tensorflow"],
     ["backend.transfer_functions", "backend.constraints", "backend.agreement"],
     ["backend.initializations", "backend.loss_functions", "backend.regularizations"],
-    ["backend.unroll", "backend.names", "backend.summary"],
+    ["backend.unroll", "backend.noise", "backend.shards"],
+    ["backend.fused_loop", "backend.generic_loop", "backend.engine"],
+    ["backend.names", "backend.summary"],
     ["backend.optimizers", "backend.callbacks", "backend.training"],
     ["backend.weights", "backend.rnn"],
     ["backend.models.basic"],

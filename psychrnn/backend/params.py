@@ -31,6 +31,11 @@ def _at_least_zero(where: str, value: Any) -> float:
     return _checks.number(where, value, low=0)
 
 
+def _workers(where: str, value: Any) -> int:
+    none = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value == 0
+    return 0 if none else _checks.count(where, value)
+
+
 def _name(where: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _checks.error(where, "a name (a string that is not empty)", _checks.shown(value))
@@ -262,6 +267,9 @@ class NetworkParams:
     N_batch: int = _key(_plain(_checks.count))
     alpha: Any = _key(_alpha, None)
     rec_noise: float = _key(_plain(_at_least_zero), 0.0)
+    rec_noise_generator: str = _key(_one_of("hash", "philox"), "hash")
+    engine: str = _key(_one_of("auto", "fused", "generic", "eager"), "auto")
+    shards: int | None = _key(_plain(_checks.count), None)
     seed: int | None = _key(_plain(_checks.seed), None)
     load_weights_path: str | None = _key(_plain(_checks.path), None)
     initializer: Any = _key(_plain(_anything), None)
@@ -313,6 +321,7 @@ class TrainParams:
     performance_cutoff: float | None = _key(_plain(_checks.number), None)
     performance_epoch: int = _key(_plain(_checks.count), 1)
     callbacks: tuple[Any, ...] = _key(_plain(_callbacks), ())
+    workers: int = _key(_plain(_workers), 0)
     curriculum: Any = _key(_plain(_anything), None)
 
 

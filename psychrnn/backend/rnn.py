@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from psychrnn import _checks
-from psychrnn.backend import initializations, names, summary, training
+from psychrnn.backend import engine, initializations, names, noise, summary, training
 from psychrnn.backend import params as options
 from psychrnn.backend._tensorflow import ensure_eager, tf
 from psychrnn.backend.loss_functions import LossFunction
 from psychrnn.backend.regularizations import Regularizer
-from psychrnn.backend.unroll import unroll
 from psychrnn.backend.weights import Weights
 
 
@@ -40,8 +39,11 @@ class RNN(Weights):
         params: dict of options; ``task.get_task_params()`` gives the task's part.
             Required are ``name, N_in, N_rec, N_out, N_steps, dt`` (ms), ``tau`` (ms, a number
             or ``[N_rec]``) and ``N_batch``. Optional are ``rec_noise`` (standard deviation of
-            the recurrent noise, 0), ``seed`` (fixes weights and noise), ``W_in_train,
+            the recurrent noise, 0), ``rec_noise_generator`` ('hash', fast and bounded at 4.3
+            standard deviations, or 'philox'), ``seed`` (fixes weights and noise), ``W_in_train,
             W_rec_train, W_out_train, b_rec_train, b_out_train, init_state_train`` (True),
+            ``engine`` ('auto', or 'fused', 'generic', 'eager': how training runs over time),
+            ``shards`` (parts of a batch that run side by side; by default one for each core),
             ``initializer`` or ``load_weights_path``, and the options of
             :class:`~psychrnn.backend.initializations.WeightInitializer`,
             :class:`~psychrnn.backend.loss_functions.LossFunction` and
@@ -59,7 +61,18 @@ class RNN(Weights):
         self.__dict__["params"] = params  # past tf.Module, which would wrap the dict
         self._options = options.read(options.NetworkParams, where, params)
         _checks.warn_near_misses(where, params, options.NETWORK_KEYS)
-        for key in ("N_in", "N_rec", "N_out", "N_steps", "N_batch", "dt", "tau", "rec_noise"):
+        for key in (
+            "N_in",
+            "N_rec",
+            "N_out",
+            "N_steps",
+            "N_batch",
+            "dt",
+            "tau",
+            "rec_noise",
+            "engine",
+            "shards",
+        ):
             setattr(self, key, getattr(self._options, key))
         for key in options.WEIGHT_KEYS:
             setattr(self, f"{key}_train", getattr(self._options, f"{key}_train"))
@@ -75,7 +88,9 @@ class RNN(Weights):
         self.__dict__["_compiled"] = {}
         self._optimizer: Any = None
         self._formed: dict[str, Any] | None = None
+        self.__dict__.update(_moment=None, loop_notes={})
         self._create_noise()
+        engine.check(self)
         names.register(self)
 
     # -- names ---------------------------------------------------------------------------------
@@ -131,9 +146,42 @@ class RNN(Weights):
         r"""Return fresh noise :math:`\sqrt{2\alpha\sigma_{rec}^2}\,\epsilon` for a state."""
         if not self.rec_noise:
             return 0.0
-        source = self._noise["test" if self.y is None else "train"]
-        scale = np.sqrt(2 * self.alpha * self.rec_noise**2).astype(np.float32)
-        return scale * source.normal(tf.shape(state))
+        if self._moment is None:  # called outside the time loop
+            return self.noise_scale() * self._noise["train"].normal(tf.shape(state))
+        here, calls = self._moment
+        self.__dict__["_moment"] = (here, calls + 1)
+        here = here._replace(key=here.key + tf.constant(calls * 0x632BE5AB % 2**32, tf.uint32))
+        shape = tf.shape(state)
+        draw = noise.GENERATORS[self._options.rec_noise_generator]
+        values = draw(here, shape[0], tf.reduce_prod(shape[1:]))
+        return self.noise_scale() * tf.cast(tf.reshape(values, shape), state.dtype)
+
+    def noise_scale(self) -> Any:
+        """Return the standard deviation of the noise of one step, a number or ``[N_rec]``."""
+        return np.sqrt(2 * self.alpha * self.rec_noise**2).astype(np.float32)
+
+    def noise_keys(self, steps: Any) -> Any:
+        """Draw the keys of a batch's noise, ``[steps, 2]``, or None where there is no noise."""
+        if not self.rec_noise:
+            return None
+        return noise.keys(self._noise["test" if self.y is None else "train"], steps)
+
+    @contextmanager
+    def at_moment(self, moment: Any) -> Iterator[None]:
+        """Let noise be that of one moment in a batch."""
+        before, self.__dict__["_moment"] = self._moment, moment and (moment, 0)
+        try:
+            yield
+        finally:
+            self.__dict__["_moment"] = before
+
+    def has_fused_step(self) -> bool:
+        """Tell whether the fused engine knows the equations of this network."""
+        return False
+
+    def fused_step(self) -> Any:
+        """Return the equations of a time step for the fused engine."""
+        raise NotImplementedError
 
     @abstractmethod
     def forward_pass(self) -> tuple[Any, Any]:
@@ -145,7 +193,7 @@ class RNN(Weights):
 
     def _unrolled(self, step: Any, readout: Any) -> tuple[Any, Any]:
         with self.weights_formed_once():
-            outputs, states = unroll(step, readout, self.x, self.initial_state())
+            outputs, states = engine.run(self, step, readout)
         return outputs, states[0]
 
     @contextmanager
@@ -183,6 +231,11 @@ class RNN(Weights):
             self._compiled.clear()  # what was compiled knows the old value
         if made and attribute == "rec_noise":
             self._create_noise()
+        if made and attribute in ("engine", "shards"):
+            options.read(
+                options.NetworkParams, type(self).__name__, {**self.params, attribute: value}
+            )
+            engine.check(self)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute in _ONLY_WHILE_RUNNING:
@@ -288,11 +341,13 @@ class RNN(Weights):
         chosen = options.read_train(where, {**(train_params or {}), **keywords})
         return training.train(self, trial_batch_generator, chosen)
 
-    def test(self, trial_batch: Any) -> TestResult:
+    def test(self, trial_batch: Any, batch_size: int | None = None) -> TestResult:
         """Run the network on trials.
 
         Arguments:
             trial_batch: inputs, ``[N_batch, N_steps, N_in]``; any number of trials and steps.
+            batch_size: number of trials to run at once, which bounds the memory that is needed
+                beside that of the result. By default as many as have 256 MB of states.
 
         Returns:
             ``(outputs, states)``, ``[N_batch, N_steps, N_out]`` and ``[N_batch, N_steps, N_rec]``.
@@ -303,9 +358,21 @@ class RNN(Weights):
         """
         self.build()
         x = training.checked_inputs(f"{type(self).__name__}.test", self, trial_batch)
-        run = training.compiled(self, x.shape[1])
-        outputs, states = run(tf.constant(x))
-        return TestResult(outputs.numpy(), states.numpy())
+        if batch_size is None:
+            own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
+            batch_size = len(x) if own else max(1, 2**26 // (x.shape[1] * self.N_rec))
+        size = _checks.count(f"{type(self).__name__}.test.batch_size", batch_size)
+        run = training.forward_for(self)
+        if size >= len(x):
+            outputs, states = run(tf.constant(x))
+            return TestResult(outputs.numpy(), states.numpy())
+        outputs, states = None, None
+        for first in range(0, len(x), size):
+            part = run(tf.constant(x[first : first + size]))
+            if outputs is None:
+                outputs, states = (np.empty((len(x), *p.shape[1:]), np.float32) for p in part)
+            outputs[first : first + size], states[first : first + size] = (p.numpy() for p in part)
+        return TestResult(outputs, states)
 
     def destruct(self) -> None:
         """Free this model and its name; other models are not touched. May be called twice."""

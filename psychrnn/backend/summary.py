@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from psychrnn.backend import params
+from psychrnn.backend import engine, params
 
 
 def rows(model: Any) -> list[tuple[str, str]]:
@@ -17,6 +17,7 @@ def rows(model: Any) -> list[tuple[str, str]]:
         ("time", f"dt {model.dt:g} ms, tau {_tau(model.tau)}, {model.N_steps} steps a trial"),
         ("transfer", getattr(model.transfer_function, "__name__", repr(model.transfer_function))),
         ("noise", f"rec_noise {model.rec_noise:g}"),
+        ("engine", engine.described(model)),
         ("constraints", "; ".join(_constraints(model)) or "none"),
         ("trainable", ", ".join(_trainable(model)) or "nothing"),
     ]

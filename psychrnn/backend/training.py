@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import loky
 import numpy as np
 
 from psychrnn import _checks
 from psychrnn.backend import callbacks, optimizers
 from psychrnn.backend._tensorflow import tf
 from psychrnn.backend.params import AXES, TrainParams
+from psychrnn.tasks.batches import Batches
+from psychrnn.tasks.task import Task
 
 
 class TrainResult(NamedTuple):
@@ -69,6 +73,16 @@ class Loop:
         """Draw, check and return the next training batch."""
         return self._drawn(self.batches)
 
+    def prepare_next_batch(self, trials: int) -> None:
+        """Let the next batch be made beside the update on this one of ``trials`` trials."""
+        if self.trials + trials < self.options.training_iters and isinstance(self.batches, Batches):
+            self.batches.prepare()
+
+    def wait_for_next_batch(self) -> None:
+        """Wait for it, so that callbacks never draw random numbers at the same time."""
+        if isinstance(self.batches, Batches):
+            self.batches.wait()
+
     def next_held_out_batch(self) -> Any:
         """Draw, check and return the next batch for a test."""
         return self._drawn(self.held_out)
@@ -83,6 +97,11 @@ class Loop:
                 f"{self.trials} of {self.options.training_iters:g} trials. Use an endless "
                 "generator, or fewer training_iters. The weights reached so far are kept."
             ) from None
+        except loky.process_executor.BrokenProcessPool as reason:
+            raise TrainingError(
+                f"{where}: a worker that makes batches died in update {self.epoch}, perhaps for "
+                "lack of memory. Use fewer workers. The weights reached so far are kept."
+            ) from reason
         return checked_batch(where, self.model, batch)
 
 
@@ -91,19 +110,24 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
     start = time.perf_counter()
     optimizer = optimizers.optimizer_for(model, options)
     fixed = checked_fixed(model, options.fixed_weights or {})
-    loop = Loop(model, options, *_iterators(model, source))
-    updates: dict[int, Any] = {}
+    loop = Loop(model, options, *_iterators(model, source, options.workers))
+    updates: dict[Any, Any] = {}
+    first_length: list[int] = []
 
-    def update_for(steps: int) -> Any:
-        if steps not in updates:
-            updates[steps] = make_update(model, steps, optimizer, options, fixed)
-        return updates[steps]
+    def update_for(batch: Any) -> Any:
+        trials, steps, _ = batch[0].shape
+        first_length.append(steps) if not first_length else None
+        # the first length is compiled as it is; others share one update, see engine.py
+        shape = trials, steps if steps == first_length[0] else None
+        if shape not in updates:
+            updates[shape] = make_update(model, shape, optimizer, options, fixed)
+        return updates[shape]
 
     if options.training_iters > 0:  # the first batch tells the shape to compile for
         loop.batch = _first_batch(loop)
-        update_for(loop.batch[0].shape[1])
+        update_for(loop.batch)
     begin = time.perf_counter()
-    with callbacks.output(loop) as progress:
+    with callbacks.output(loop) as progress, _closed_at_end(loop):
         actions = [*progress, *callbacks.standard(options)]
         for action in actions:
             action.on_train_begin(loop)
@@ -111,7 +135,7 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
             loop.epoch += 1
             if loop.epoch > 1:
                 loop.batch = loop.next_batch()
-            _step(loop, update_for(loop.batch[0].shape[1]))
+            _step(loop, update_for(loop.batch))
             for action in actions:
                 action.on_step_end(loop)
                 if loop.stop:
@@ -119,6 +143,17 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
         for action in actions:
             action.on_train_end(loop)
     return TrainResult(loop.losses, time.perf_counter() - begin, begin - start)
+
+
+@contextmanager
+def _closed_at_end(loop: Loop) -> Iterator[None]:
+    """End threads that make batches, however training ends."""
+    made = loop.batches
+    try:
+        yield
+    finally:
+        if isinstance(made, Batches):
+            made.close()
 
 
 def _first_batch(loop: Loop) -> Any:
@@ -132,8 +167,10 @@ def _first_batch(loop: Loop) -> Any:
 
 def _step(loop: Loop, update: Any) -> None:
     x, y, mask, *_ = loop.batch
+    loop.prepare_next_batch(len(x))
     loss, largest, finite = update(tf.constant(x), tf.constant(y), tf.constant(mask))
     loop.loss = float(loss)
+    loop.wait_for_next_batch()
     if not finite:
         raise TrainingError(
             f"{type(loop.model).__name__}.train: update {loop.epoch} gave a loss of {loop.loss:g} "
@@ -143,8 +180,14 @@ def _step(loop: Loop, update: Any) -> None:
     loop.trials += len(x)
 
 
-def _iterators(model: Any, source: Any) -> tuple[Iterator[Any], Iterator[Any]]:
+def _iterators(model: Any, source: Any, workers: int) -> tuple[Iterator[Any], Iterator[Any]]:
     """Return training batches, and batches for tests, from a task or a generator."""
+    if isinstance(source, Task) and type(source).batch_generator is Task.batch_generator:
+        return Batches(source, workers), Batches(source)
+    if workers:
+        expected, advice = "a task", "A generator cannot be divided: use workers=0."
+        where = f"{type(model).__name__}.train, with workers"
+        raise _checks.error(where, expected, _checks.shown(source), advice)
     if hasattr(source, "batch_generator") and not isinstance(source, type):
         return iter(source.batch_generator()), iter(source.batch_generator())
     if isinstance(source, Iterator):
@@ -158,9 +201,9 @@ def _iterators(model: Any, source: Any) -> tuple[Iterator[Any], Iterator[Any]]:
 
 
 def make_update(
-    model: Any, steps: int, optimizer: Any, options: TrainParams, fixed: dict[str, np.ndarray]
+    model: Any, shape: Any, optimizer: Any, options: TrainParams, fixed: dict[str, np.ndarray]
 ) -> Any:
-    """Compile one update for trials of ``steps`` time steps.
+    """Compile one update for batches of a shape ``(trials, steps)``, None for any.
 
     The update is: loss and penalties, gradient x (1 - fixed), clip, apply, and put back what
     must not change. It returns the loss, the largest absolute gradient and whether both were
@@ -169,7 +212,6 @@ def make_update(
     named = {k: v for k, v in model.named_variables().items() if v.trainable}
     optimizers.prepare(model, optimizer, list(named.values()))
 
-    @tf.function(autograph=False, input_signature=_signature(model, steps))
     def update(x: Any, y: Any, mask: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = _total_loss(model, x, y, mask)
@@ -194,31 +236,30 @@ def make_update(
             variable.assign(tf.where(keep, before[key], variable))
         return loss, largest, finite
 
-    update.get_concrete_function()
-    return update
+    if model.engine == "eager":
+        return update
+    signature = _signature(model, *shape)
+    return tf.function(update, autograph=False).get_concrete_function(*signature)
 
 
-def make_forward(model: Any, steps: int) -> Any:
-    """Compile the forward pass for trials of ``steps`` time steps."""
+def forward_for(model: Any) -> Any:
+    """Return the model's forward pass for any number of trials and steps, made at its first use."""
+    if "forward" not in model._compiled:
 
-    @tf.function(autograph=False, input_signature=_signature(model, steps)[:1])
-    def forward(x: Any) -> Any:
-        with model.presented(x):
-            return model.predictions, model.states
+        def forward(x: Any) -> Any:
+            with model.presented(x):
+                return model.predictions, model.states
 
-    return forward.get_concrete_function()
-
-
-def compiled(model: Any, steps: int) -> Any:
-    """Return the model's compiled forward pass, made at its first use."""
-    if steps not in model._compiled:
-        model._compiled[steps] = make_forward(model, steps)
-    return model._compiled[steps]
+        if model.engine != "eager":
+            (x, *_) = _signature(model, None, None)
+            forward = tf.function(forward, autograph=False).get_concrete_function(x)
+        model._compiled["forward"] = forward
+    return model._compiled["forward"]
 
 
-def _signature(model: Any, steps: int) -> list[Any]:
+def _signature(model: Any, trials: int | None, steps: int | None) -> list[Any]:
     channels = (model.N_in, model.N_out, model.N_out)
-    return [tf.TensorSpec([None, steps, n], tf.float32) for n in channels]
+    return [tf.TensorSpec([trials, steps, n], tf.float32) for n in channels]
 
 
 def _total_loss(model: Any, x: Any, y: Any, mask: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from psychrnn import _checks
 from psychrnn.backend._tensorflow import tf
 
@@ -64,3 +66,23 @@ def check_transfer_function(where: str, initial: dict[str, Any], N_rec: int) -> 
             f"one that returns {_checks.shown(rate)}",
             "Use operations of tf.nn or tf.math, not of NumPy.",
         )
+
+
+def acts_on_elements(function: Callable[..., Any]) -> bool:
+    """Tell whether a function maps each element by itself, and has no variables of its own."""
+    if any(function is known for known in TRANSFER_FUNCTIONS.values()):
+        return True
+    values = np.random.default_rng(0).standard_normal((5, 7)).astype(np.float32)
+    try:
+        with tf.init_scope():
+            spec = tf.TensorSpec([None, None], tf.float32)
+            graph = tf.function(function, autograph=False).get_concrete_function(spec).graph
+            found, turned = (function(tf.constant(v)).numpy() for v in (values, values.T))
+            alone = [[function(tf.constant([[v]])).numpy()[0, 0] for v in row] for row in values]
+    except Exception:  # a function of whole states: it runs in the generic loop as it is
+        return False
+    return (
+        not graph.captures
+        and np.allclose(found, turned.T, rtol=1e-5, atol=1e-6)
+        and np.allclose(found, alone, rtol=1e-5, atol=1e-6)
+    )

@@ -1,4 +1,4 @@
-"""The time loop, once for every model."""
+"""The plain time loop, which runs every model and needs no compiler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def unroll(
     """Run a step over all time points, and the readout over all states at once.
 
     Arguments:
-        step: ``(x_t, *state) -> state``, where ``x_t`` is ``[N_batch, N_in]``.
+        step: ``(time, x_t, *state) -> state``, where ``time`` counts steps from 0 and ``x_t`` is
+            ``[N_batch, N_in]``.
         readout: ``(state) -> output``, row by row: ``[rows, N_rec] -> [rows, N_out]``. It sees
             the first part of the state, for all trials and times in one call.
         x: inputs, ``[N_batch, N_steps, N_in]``.
@@ -39,7 +40,7 @@ def unroll(
     )
 
     def body(time: Any, state: tuple[Any, ...], records: tuple[Any, ...]) -> Any:
-        new = _checked_state(step(inputs[time], *state), state)
+        new = checked_state(step(time, inputs[time], *state), state)
         records = tuple(record.write(time, part) for record, part in zip(records, new))
         return time + 1, new, records
 
@@ -65,7 +66,7 @@ def _batch_first(values: Any) -> Any:
     return tf.transpose(values, [1, 0, *range(2, len(values.shape))])
 
 
-def _checked_state(new: Any, old: tuple[Any, ...]) -> tuple[Any, ...]:
+def checked_state(new: Any, old: tuple[Any, ...]) -> tuple[Any, ...]:
     new = tuple(new) if isinstance(new, (tuple, list)) else (new,)
     same = len(new) == len(old) and all(
         tf.is_tensor(n) and n.dtype == o.dtype and n.shape.is_compatible_with(o.shape)

@@ -40,6 +40,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     _TF_MODULE_IGNORED_PROPERTIES = tf.Module._TF_MODULE_IGNORED_PROPERTIES | {
         "params", "initializer", "loss_function", "regularizer", "transfer_function",
         "_options", "_optimizer", "_compiled", "_initial", "_noise", "_formed",
+        "_moment", "loop_notes",
     }  # fmt: skip
 
     def _create_variables(self, initial: dict[str, Any]) -> None:
@@ -77,16 +78,31 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     @contextmanager
     def weights_formed_once(self) -> Iterator[None]:
         """Form effective weights before a loop over time instead of at each of its steps."""
-        formed = {  # of this class: what a subclass makes of them it makes at every call
-            "W_rec": Weights.get_effective_W_rec(self),
-            "W_in": Weights.get_effective_W_in(self),
-            "W_out": Weights.get_effective_W_out(self),
-        }
-        self.__dict__["_formed"] = formed
+        with self.using_weights(self.form_weights()):
+            yield
+
+    def form_weights(self) -> dict[str, Any]:
+        """Return effective weights of this class; a subclass makes its own of them at each call."""
+        with self.using_weights(None):
+            return {
+                "W_rec": Weights.get_effective_W_rec(self),
+                "W_in": Weights.get_effective_W_in(self),
+                "W_out": Weights.get_effective_W_out(self),
+            }
+
+    @property
+    def formed_weights(self) -> dict[str, Any]:
+        """The effective weights in use, within ``weights_formed_once``."""
+        return dict(self._formed or {})
+
+    @contextmanager
+    def using_weights(self, formed: dict[str, Any] | None) -> Iterator[None]:
+        """Let the effective weights be these tensors; None to form them at each call."""
+        before, self.__dict__["_formed"] = self._formed, formed
         try:
             yield
         finally:
-            self.__dict__["_formed"] = None
+            self.__dict__["_formed"] = before
 
     def named_variables(self) -> dict[str, Any]:
         """Return every variable of the model, those of a subclass included, by name."""

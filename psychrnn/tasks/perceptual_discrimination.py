@@ -75,15 +75,21 @@ class PerceptualDiscrimination(Task):
 
     def generate_trial_params(self, batch: int, trial: int) -> dict[str, Any]:
         """Draw coherence, direction, onset time and stimulus duration (ms) of a trial."""
+        return {key: values[0] for key, values in self._drawn(1).items()}
+
+    def _drawn(self, trials: int) -> dict[str, np.ndarray]:
+        """Draw the parameters of some trials, an array ``[trials]`` for each."""
         rng = self.rng
-        coherence = rng.choice(self.coherences) if self.coherence is None else self.coherence
-        direction = rng.choice(2) if self.direction is None else self.direction
+
+        def fixed_or(value: Any, drawn: Any) -> np.ndarray:
+            return drawn() if value is None else np.full(trials, value)
+
         return {
-            "coherence": coherence,
-            "direction": direction,
-            "stim_noise": self.stim_noise,
-            "onset_time": rng.random() * self.T / 2.0,
-            "stim_duration": rng.random() * self.T / 4.0 + self.T / 8.0,
+            "coherence": fixed_or(self.coherence, lambda: rng.choice(self.coherences, trials)),
+            "direction": fixed_or(self.direction, lambda: rng.choice(2, trials)),
+            "stim_noise": np.full(trials, self.stim_noise),
+            "onset_time": rng.random(trials) * self.T / 2.0,
+            "stim_duration": rng.random(trials) * self.T / 4.0 + self.T / 8.0,
         }
 
     def trial_function(self, time: float, params: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -93,26 +99,41 @@ class PerceptualDiscrimination(Task):
 
     def generate_trial(self, params: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Compute a whole trial, equal to ``trial_function`` at every step."""
-        if type(self).trial_function is not PerceptualDiscrimination.trial_function:
-            return super().generate_trial(params)  # a subclass changed the time points
-        return self._at(np.arange(self.N_steps) * self.dt, params)
+        if self._changed("trial_function"):
+            return super().generate_trial(params)
+        return self._at(self._times(), params)
 
-    def _at(
-        self, times: np.ndarray, params: dict[str, Any]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def generate_batch(self, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Draw a whole batch at once, from the same distribution as trial by trial."""
+        if self._changed("trial_function", "generate_trial", "generate_trial_params"):
+            return super().generate_batch(batch)
+        drawn = self._drawn(self.N_batch)
+        x, y, mask = self._at(self._times(), {k: v[:, np.newaxis] for k, v in drawn.items()})
+        keys, columns = list(drawn), zip(*(values.tolist() for values in drawn.values()))
+        params = np.array([dict(zip(keys, column)) for column in columns], dtype=object)
+        return x, y, mask, params
+
+    def _changed(self, *names: str) -> bool:
+        """Tell whether a subclass has its own way to make a trial, which must then be used."""
+        ours = PerceptualDiscrimination
+        return any(getattr(type(self), name) is not getattr(ours, name) for name in names)
+
+    def _times(self) -> np.ndarray:
+        return np.arange(self.N_steps) * self.dt
+
+    def _at(self, times: np.ndarray, params: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Compute input, target and mask ``[..., times, 2]`` for parameters ``[...]``."""
         onset = params["onset_time"]
         offset = onset + params["stim_duration"]
-        strong = params["direction"]
         noise = np.sqrt(2 * 0.01 * np.sqrt(10) * np.sqrt(self.dt) * params["stim_noise"] ** 2)
-        x = noise * self.rng.standard_normal((len(times), 2))
-        shown = (onset < times) & (times < offset)
-        x[shown] += 1
-        x[shown, strong] += params["coherence"]
-        y = np.zeros((len(times), 2))
-        answer = times > offset + self.answer_delay
-        y[answer] = self.lo
-        y[answer, strong] = self.hi
-        mask = np.repeat((times >= offset).astype(float)[:, np.newaxis], 2, axis=1)
+        shown = ((onset < times) & (times < offset))[..., np.newaxis]
+        strong = np.arange(2) == np.asarray(params["direction"])[..., np.newaxis]
+        level = 1 + np.asarray(params["coherence"])[..., np.newaxis] * strong
+        noise = np.asarray(noise)[..., np.newaxis]
+        x = noise * self.rng.standard_normal((*shown.shape[:-1], 2)) + shown * level
+        answer = (times > offset + self.answer_delay)[..., np.newaxis]
+        y = answer * np.where(strong, self.hi, self.lo)
+        mask = np.repeat((times >= offset)[..., np.newaxis], 2, axis=-1).astype(float)
         return x, y, mask
 
     def accuracy_function(

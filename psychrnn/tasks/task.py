@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -252,45 +254,83 @@ class Task(ABC):
             yield self._generate_batch(number, stream)
             number += 1
 
-    def _generate_batch(self, number: int, stream: int) -> Batch:
-        outside, self._rng = self._rng, self._batch_rng(number, stream)
-        try:
-            trials, params = [], np.empty(self.N_batch, dtype=object)
-            for trial in range(self.N_batch):
-                params[trial] = self.generate_trial_params(number, trial)
-                trials.append(self._checked_trial(self.generate_trial(params[trial])))
-        finally:
-            if not self._own_rng:
-                self._rng = outside
-        x, y, mask = (np.stack(part) for part in zip(*trials))
+    def numbered_batches(self) -> Callable[[int], Batch]:
+        """Return a function that makes batch 1, 2, ... of a stream of its own, in any order.
+
+        Without a seed the stream takes one from ``np.random`` now.
+        """
+        self._streams += 1
+        root = None if self._seed is not None or self._own_rng else _drawn_seed()
+        return partial(self._generate_batch, stream=self._streams - 1, root=root)
+
+    def _generate_batch(self, number: int, stream: int, root: Any = None) -> Batch:
+        with self._drawing(number, stream, root):
+            x, y, mask, params = self.generate_batch(number)
+        x, y, mask = self._checked("generate_batch", (x, y, mask), ("N_batch", self.N_batch))
         return Batch(x, y, mask, params)
 
-    def _batch_rng(self, number: int, stream: int) -> np.random.Generator | None:
-        if self._own_rng:
-            return self._rng
-        if self._seed is None:
-            return np.random.default_rng(np.random.randint(2**32, size=4, dtype=np.uint32))
-        return generator(self._seed, stream, number)
+    def generate_batch(self, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Compute a whole batch, by default trial by trial.
 
-    def _checked_trial(self, trial: Any) -> list[np.ndarray]:
-        shapes = [(self.N_steps, self.N_in)] + 2 * [(self.N_steps, self.N_out)]
-        where = f"{type(self).__name__}.generate_trial"
-        if not (isinstance(trial, (tuple, list)) and len(trial) == 3):
-            raise _checks.error(where, "three arrays (x, y, mask)", _checks.shown(trial))
+        Arguments:
+            batch: number of the batch, from 1.
+
+        Returns:
+            Inputs ``[N_batch, N_steps, N_in]``, targets and mask ``[N_batch, N_steps, N_out]``,
+            and trial parameters, ``[N_batch]`` dicts.
+
+        """
+        trials, params = [], np.empty(self.N_batch, dtype=object)
+        for trial in range(self.N_batch):
+            params[trial] = self.generate_trial_params(batch, trial)
+            trials.append(self._checked("generate_trial", self.generate_trial(params[trial])))
+        x, y, mask = (np.stack(part) for part in zip(*trials))
+        return x, y, mask, params
+
+    @contextmanager
+    def _drawing(self, number: int, stream: int, root: Any) -> Iterator[None]:
+        """Let ``self.rng``, and NumPy's global functions, draw what belongs to one batch."""
+        if self._own_rng:
+            yield
+            return
+        if self._seed is None:
+            root = _drawn_seed() if root is None else root
+            seed = np.random.SeedSequence(root, spawn_key=(number,))
+        else:
+            seed = np.random.SeedSequence(self._seed, spawn_key=(stream, number))
+        outside, self._rng = self._rng, np.random.default_rng(seed)
+        state = np.random.get_state(legacy=False)
+        np.random.seed(seed.generate_state(1)[0])
+        try:
+            yield
+        finally:
+            np.random.set_state(state)
+            self._rng = outside
+
+    def _checked(self, maker: str, made: Any, *leading: tuple[str, int]) -> list[np.ndarray]:
+        where = f"{type(self).__name__}.{maker}"
+        if not (isinstance(made, (tuple, list)) and len(made) == 3):
+            raise _checks.error(where, "three arrays (x, y, mask)", _checks.shown(made))
         arrays = []
-        for key, part, shape in zip(("x", "y", "mask"), trial, shapes):
+        for key, part in zip(("x", "y", "mask"), made):
+            channels = ("N_in", self.N_in) if key == "x" else ("N_out", self.N_out)
+            names, shape = zip(*leading, ("N_steps", self.N_steps), channels)
             values = _checks.numeric(f"{where}, {key}", part)
             if values.shape != shape:
-                axes = "[N_steps, N_in]" if key == "x" else "[N_steps, N_out]"
+                axes = f"[{', '.join(names)}]"
                 raise _checks.error(f"{where}, {key}", f"{axes} = {shape}", f"{values.shape}")
             if not np.isfinite(values).all():
                 raise _checks.error(f"{where}, {key}", "finite numbers", "NaN or infinity")
-            arrays.append(values.astype(float))
+            arrays.append(values.astype(float, copy=False))
         return arrays
 
     def __getstate__(self) -> dict[str, Any]:
         # A running generator cannot be copied; a copy of the task starts one of its own.
         return {**vars(self), "_batch_generator": None}
+
+
+def _drawn_seed() -> np.ndarray:
+    return np.random.randint(2**32, size=4, dtype=np.uint32)
 
 
 def _no_trial_function(self: Task, time: float, params: dict[str, Any]) -> Any:

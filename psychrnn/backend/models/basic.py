@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from psychrnn.backend import noise
 from psychrnn.backend._tensorflow import tf
+from psychrnn.backend.fused_loop import Leaky
 from psychrnn.backend.rnn import RNN
 
 
@@ -62,6 +66,28 @@ class Basic(RNN):
     def forward_pass(self) -> tuple[Any, Any]:
         """Run the batch ``self.x``; return outputs and states, ``[N_batch, N_steps, ...]``."""
         return self._unrolled(self.recurrent_timestep, self.output_timestep)
+
+    def has_fused_step(self) -> bool:
+        """Tell whether the fused engine knows the equations of this network: it does."""
+        return True
+
+    def fused_step(self) -> Leaky:
+        """Return the equations of both time steps in the form of the fused engine."""
+        a = np.broadcast_to(np.float32(self.alpha), (self.N_rec,))[:, np.newaxis]
+        b_rec = tf.broadcast_to(self.b_rec, [self.N_rec])[:, tf.newaxis]
+        b_out = tf.broadcast_to(self.b_out, [self.N_out])[:, tf.newaxis]
+        into = [a * self.get_effective_W_rec(), a * self.get_effective_W_in(), a * b_rec]
+        out = [self.get_effective_W_out(), tf.zeros([self.N_out, self.N_in]), b_out]
+        scale = None
+        if self.rec_noise:
+            scale = np.broadcast_to(self.noise_scale(), (self.N_rec,))[:, np.newaxis]
+        return Leaky(
+            tf.concat([tf.concat(into, axis=1), tf.concat(out, axis=1)], axis=0),
+            keep=1 - a,
+            transfer=self.transfer_function,
+            noise_scale=scale,
+            draw=noise.GENERATORS[self._options.rec_noise_generator],
+        )
 
 
 class BasicScan(Basic):

@@ -1,0 +1,91 @@
+"""Recurrent noise: standard normal numbers that depend on a key and on where they are used.
+
+A number is a function of (key of the time step, trial, unit) and of nothing else, so the loop over
+time may be run in any order, in pieces, or twice, and meets the same noise. Keys come from a
+random generator, one pair for each time step of each update.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from psychrnn.backend._tensorflow import tf
+
+_TABLE_BITS = 16
+# An odd constant to spread counters, then the two multipliers of a 32-bit mixing function:
+# C. Wellons (2018), "Prospecting for hash functions", whose bias is among the lowest known.
+_SPREAD, _FIRST, _SECOND = 0x9E3779B9, 0x7FEB352D, 0x846CA68B
+
+
+@lru_cache(maxsize=1)
+def quantiles() -> np.ndarray:
+    """Return the normal quantiles in the middle of 65,536 equal bins, scaled to variance 1."""
+    size = 2**_TABLE_BITS
+    values = ndtri((np.arange(size) + 0.5) / size)
+    return (values / values.std()).astype(np.float32)
+
+
+class Moment(NamedTuple):
+    """Where in a batch noise is asked for.
+
+    Attributes:
+        key: two numbers of the time step, ``[2]`` uint32.
+        first_trial: number of the first trial of this part of the batch.
+
+    """
+
+    key: Any
+    first_trial: Any
+
+
+def keys(source: Any, steps: Any) -> Any:
+    """Draw the keys of ``steps`` time steps, ``[steps, 2]`` uint32."""
+    return source.uniform_full_int([steps, 2], dtype=tf.uint32)
+
+
+def hashed(moment: Moment, trials: int, units: int, unit_first: bool = False) -> Any:
+    """Return standard normal numbers by hashing counters: quick, bounded at 4.3.
+
+    Arguments:
+        moment: key and place.
+        trials: number of trials.
+        units: number of units.
+        unit_first: give ``[units, trials]`` in place of ``[trials, units]``, the same numbers.
+
+    """
+    trial = tf.cast(tf.range(trials) + moment.first_trial, tf.uint32)
+    unit = tf.cast(tf.range(units), tf.uint32)
+    rows = trial * tf.cast(units, tf.uint32)
+    counter = rows[tf.newaxis] + unit[:, tf.newaxis] if unit_first else rows[:, tf.newaxis] + unit
+    return tf.gather(tf.constant(quantiles()), tf.cast(_mixed(counter, moment.key), tf.int32))
+
+
+def _mixed(counter: Any, key: Any) -> Any:
+    """Return ``_TABLE_BITS`` well mixed bits for every counter: two rounds, a key before each."""
+    bits = counter * _uint32(_SPREAD) + key[0]
+    bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _uint32(16)))
+    bits = bits * _uint32(_FIRST) + key[1]
+    bits = tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _uint32(15)))
+    bits = bits * _uint32(_SECOND)
+    return tf.bitwise.right_shift(bits, _uint32(32 - _TABLE_BITS))
+
+
+def _uint32(number: int) -> Any:
+    return tf.constant(number, tf.uint32)
+
+
+def philox(moment: Moment, trials: int, units: int, unit_first: bool = False) -> Any:
+    """Return standard normal numbers of TensorFlow's Philox generator: slower, the reference.
+
+    They depend on where a batch was divided, too. Arguments as for :func:`hashed`.
+    """
+    seed = tf.bitcast(moment.key + tf.cast(moment.first_trial, tf.uint32), tf.int32)
+    values = tf.random.stateless_normal([trials, units], seed, alg="philox")
+    return tf.transpose(values) if unit_first else values
+
+
+GENERATORS = {"hash": hashed, "philox": philox}

@@ -1,0 +1,123 @@
+"""The next batch, prepared while the network learns from this one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import cloudpickle
+import numpy as np
+
+from psychrnn import _checks
+from psychrnn.tasks.task import Batch, Task
+
+
+class Batches:
+    """An endless iterator of a task's batches, made in a thread or in other processes.
+
+    The order of batches and every number in them are the same whatever ``workers`` is: a batch
+    depends on the seed and on its number alone. A task without a seed takes one from
+    ``np.random`` when the iterator is made.
+
+    Arguments:
+        task: the task.
+        workers: number of processes. With 0 batches are made in this one: by a thread after
+            ``prepare``, or else when they are asked for.
+
+    Raises:
+        ParameterError: if there are workers and the task cannot be sent to another process.
+
+    Example:
+        >>> from psychrnn import PerceptualDiscrimination
+        >>> batches = Batches(PerceptualDiscrimination(10, 100, 500, 8, seed=1))
+        >>> next(batches).x.shape
+        (8, 50, 2)
+        >>> batches.close()
+
+    """
+
+    def __init__(self, task: Task, workers: int = 0) -> None:
+        self._make: Callable[[int], Batch] = task.numbered_batches()
+        self._next = 1
+        self._ready: deque[Future[Batch]] = deque()
+        self._workers = workers
+        self._pool: Any = None
+        if workers:
+            self._pool, self._sent = _executor(workers), _sent(task, self._make)
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> Batch:
+        if not self._workers and not self._ready:
+            return self._make(self._number())
+        self.prepare()
+        batch = self._ready.popleft().result()
+        if self._workers:
+            self.prepare()
+        return batch
+
+    def prepare(self) -> None:
+        """Begin to make the next batch, or the next two for each worker."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="psychrnn-batches")
+        while len(self._ready) < max(1, 2 * self._workers):
+            number = self._number()
+            if self._workers:
+                made = self._pool.submit(_made_elsewhere, self._sent, number)
+            else:
+                made = self._pool.submit(self._make, number)
+            self._ready.append(made)
+
+    def wait(self) -> None:
+        """Wait until a batch that this process is making is there; errors come with ``next``."""
+        if self._ready and not self._workers:
+            self._ready[0].exception()
+
+    def close(self) -> None:
+        """Make no more batches. Workers stay for a while, to be used again."""
+        for made in self._ready:
+            made.cancel()
+        self._ready.clear()
+        if self._pool is not None and not self._workers:
+            self._pool.shutdown()
+        self._pool = None
+
+    def _number(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+
+def _executor(workers: int) -> Any:
+    from loky import get_reusable_executor
+
+    return get_reusable_executor(max_workers=workers)
+
+
+def _sent(task: Task, make: Callable[[int], Batch]) -> bytes:
+    where = f"{type(task).__name__}, with workers"
+    try:
+        return cloudpickle.dumps(make)
+    except Exception as reason:
+        raise _checks.error(
+            where,
+            "a task that can be sent to another process",
+            f"{type(reason).__name__}: {reason}",
+            "Keep open files, threads, networks and other live objects out of the task's "
+            "attributes, or use workers=0.",
+        ) from reason
+
+
+@lru_cache(maxsize=4)
+def _received(sent: bytes) -> Callable[[int], Batch]:
+    return cloudpickle.loads(sent)
+
+
+def _made_elsewhere(sent: bytes, number: int) -> Batch:
+    """Make one batch in a worker, in single precision: half of the bytes to send back."""
+    x, y, mask, params = _received(sent)(number)
+    x, y, mask = (np.asarray(part, np.float32) for part in (x, y, mask))
+    return Batch(x, y, mask, params)
