@@ -142,6 +142,9 @@ WRONG_PARAMS = table(
     ("L1_in L1_rec L1_out L2_in L2_rec L2_out", [-1, NAN, INF, "x", [1], RAGGED], "number"),
     ("L2_firing_rate", [-1, NAN, INF, "x", [1], RAGGED, np.array(NAN)], "number"),
     ("custom_regularization", [5, "L3", [max]], "function"),
+    ("engine", ["fast", "", 5, ["fused"], {}], "'generic'"),
+    ("shards", [0, -1, 1.5, "two", True, NAN, [1]], "whole number of at least 1"),
+    ("rec_noise_generator", ["mt19937", "", 5, {}], "'philox'"),
     ("spec_rad", [0, -1, NAN, INF, "x", [1, 1], RAGGED], "number"),
 )
 

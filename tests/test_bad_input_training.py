@@ -78,6 +78,7 @@ WRONG_OPTIONS = table(
         [0, -1, 2.5, "x", True, NAN, [1]],
         "whole number",
     ),
+    ("workers", [-1, 1.5, "two", True, NAN, [1]], "whole number"),
     ("verbosity", ["yes", 2, [True], np.ones(2)], "True or False"),
     ("save_weights_path training_weights_path", [5, b"w", ["w"], True], "file name"),
     ("save_weights_path", ["", "\0", "new/", "n" * 300], "file name"),

@@ -106,6 +106,6 @@ def test_own_penalty_sees_the_model_and_params():
     wanted += 3 * np.abs(model.get_weights()["W_rec"]).mean()
     result = model.train(iter([(x, y, mask)]), training_iters=8, loss_epoch=1, verbosity=False)
     assert result.losses[0] == pytest.approx(wanted, rel=1e-5)
-    assert seen["states"].as_list() == [None, 20, 6]
+    assert seen["states"].as_list() == [8, 20, 6]
     with pytest.raises(AttributeError, match="exists only while"):
         model.states  # noqa: B018

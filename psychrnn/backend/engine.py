@@ -73,6 +73,11 @@ def _repeatable(function: Callable[[], Any]) -> bool:
         return not _side_effects(tf.function(function, autograph=False).get_concrete_function())
 
 
+def takes_any_length(model: Any) -> bool:
+    """Tell whether a forward pass may be compiled before the number of time steps is known."""
+    return str(type(model).forward_pass.__module__).startswith("psychrnn.backend.")
+
+
 def described(model: Any) -> str:
     """Return the engine of a model, and why, in a few words."""
     if model.engine == "eager":

@@ -362,7 +362,7 @@ class RNN(Weights):
             own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
             batch_size = len(x) if own else max(1, 2**26 // (x.shape[1] * self.N_rec))
         size = _checks.count(f"{type(self).__name__}.test.batch_size", batch_size)
-        run = training.forward_for(self)
+        run = training.forward_for(self, x.shape[1])
         if size >= len(x):
             outputs, states = run(tf.constant(x))
             return TestResult(outputs.numpy(), states.numpy())

@@ -12,7 +12,7 @@ import loky
 import numpy as np
 
 from psychrnn import _checks
-from psychrnn.backend import callbacks, optimizers
+from psychrnn.backend import callbacks, engine, optimizers
 from psychrnn.backend._tensorflow import tf
 from psychrnn.backend.params import AXES, TrainParams
 from psychrnn.tasks.batches import Batches
@@ -116,9 +116,11 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
 
     def update_for(batch: Any) -> Any:
         trials, steps, _ = batch[0].shape
-        first_length.append(steps) if not first_length else None
-        # the first length is compiled as it is; others share one update, see engine.py
-        shape = trials, steps if steps == first_length[0] else None
+        if not first_length:
+            first_length.append(steps)
+        shape = trials, steps
+        if steps != first_length[0] and engine.takes_any_length(model):
+            shape = trials, None
         if shape not in updates:
             updates[shape] = make_update(model, shape, optimizer, options, fixed)
         return updates[shape]
@@ -242,19 +244,19 @@ def make_update(
     return tf.function(update, autograph=False).get_concrete_function(*signature)
 
 
-def forward_for(model: Any) -> Any:
-    """Return the model's forward pass for any number of trials and steps, made at its first use."""
-    if "forward" not in model._compiled:
+def forward_for(model: Any, steps: int) -> Any:
+    """Return the model's forward pass for ``steps`` time steps, made at its first use."""
+    if steps not in model._compiled:
 
         def forward(x: Any) -> Any:
             with model.presented(x):
                 return model.predictions, model.states
 
         if model.engine != "eager":
-            (x, *_) = _signature(model, None, None)
+            x, *_ = _signature(model, None, steps)
             forward = tf.function(forward, autograph=False).get_concrete_function(x)
-        model._compiled["forward"] = forward
-    return model._compiled["forward"]
+        model._compiled[steps] = forward
+    return model._compiled[steps]
 
 
 def _signature(model: Any, trials: int | None, steps: int | None) -> list[Any]:

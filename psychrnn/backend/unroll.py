@@ -67,6 +67,7 @@ def _batch_first(values: Any) -> Any:
 
 
 def checked_state(new: Any, old: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what a step returned as a tuple, or say how it differs from the state before."""
     new = tuple(new) if isinstance(new, (tuple, list)) else (new,)
     same = len(new) == len(old) and all(
         tf.is_tensor(n) and n.dtype == o.dtype and n.shape.is_compatible_with(o.shape)

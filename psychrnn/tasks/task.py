@@ -293,11 +293,12 @@ class Task(ABC):
         if self._own_rng:
             yield
             return
-        if self._seed is None:
-            root = _drawn_seed() if root is None else root
+        if root is not None:
             seed = np.random.SeedSequence(root, spawn_key=(number,))
-        else:
+        elif self._seed is not None:
             seed = np.random.SeedSequence(self._seed, spawn_key=(stream, number))
+        else:
+            seed = np.random.SeedSequence(_drawn_seed())
         outside, self._rng = self._rng, np.random.default_rng(seed)
         state = np.random.get_state(legacy=False)
         np.random.seed(seed.generate_state(1)[0])
