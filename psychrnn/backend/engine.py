@@ -28,6 +28,15 @@ _REPLACED = (
     "recurrent_timestep", "output_timestep", "forward_pass", "initial_state", "recurrent_noise",
     "has_fused_step", "fused_step",
 )  # fmt: skip
+# A step of these alone is compiled without a trial compilation.
+_KNOWN_TO_XLA = {
+    "Abs", "Add", "AddV2", "BiasAdd", "BitwiseXor", "Cast", "ConcatV2", "Const", "Elu", "Exp",
+    "ExpandDims", "Fill", "GatherV2", "Identity", "LeakyRelu", "Log", "MatMul", "Maximum", "Mean",
+    "Minimum", "Mul", "Neg", "NoOp", "Pack", "Placeholder", "Pow", "Prod", "Range",
+    "ReadVariableOp", "RealDiv", "Relu", "Relu6", "Reshape", "RightShift", "Selu", "Shape",
+    "Sigmoid", "Softplus", "Split", "SplitV", "Square", "StopGradient", "StridedSlice", "Sub",
+    "Sum", "Tanh", "Tile", "Transpose",
+}  # fmt: skip
 _EFFECTIVE = ("get_effective_W_in", "get_effective_W_rec", "get_effective_W_out")
 
 
@@ -211,7 +220,10 @@ def _probed(model: Any, cell: Cell, x: Any, state: Any, tensors: dict[str, Any])
             traced = tf.function(once, autograph=False).get_concrete_function(*draw(trials))
         except ParameterError:
             raise
+            made_outside = any(not hasattr(out, "numpy") for out, _ in traced.graph.captures)
         except Exception:  # such as a tensor of the batch at hand, which is not there now
+            made_outside = True
+        if made_outside:  # no gradient would reach it
             return _Found(plain="its step uses tensors made outside of it")
         effects = _side_effects(traced)
         if effects:
@@ -228,7 +240,9 @@ def _probed(model: Any, cell: Cell, x: Any, state: Any, tensors: dict[str, Any])
         cell = cell._replace(variables=list(graph.trainable_variables))
         program = compile_cell(cell)
         found = _Found(None, together, cell, program, traced)
-        if not _compiles(program, draw(trials), formed, key):
+        if not _kinds(traced) <= _KNOWN_TO_XLA and not _compiles(
+            program, draw(trials), formed, key
+        ):
             found = _Found(plain="XLA cannot compile its step")
         model._compiled[entry] = found
         return found
@@ -257,13 +271,17 @@ def _mixes_trials(cell: Cell, drawn: list[Any], tensors: dict[str, Any]) -> str 
 
 def _side_effects(traced: Any) -> list[str]:
     """Return the kinds of operations in a function that may not give the same result again."""
-    definition = traced.graph.as_graph_def()
-    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
     calls = {"PartitionedCall", "StatefulPartitionedCall", "If", "While", "Case"}
     harmless = {"ReadVariableOp", "VarHandleOp", "Placeholder", *calls}
-    kinds = {node.op for node in nodes} - harmless
-    known = {kind: op_def_registry.get(kind) for kind in sorted(kinds)}
+    known = {kind: op_def_registry.get(kind) for kind in sorted(_kinds(traced) - harmless)}
     return [kind for kind, op in known.items() if op is not None and op.is_stateful]
+
+
+def _kinds(traced: Any) -> set[str]:
+    """Return the kinds of operations in a function and in those that it calls."""
+    definition = traced.graph.as_graph_def()
+    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+    return {node.op for node in nodes}
 
 
 def _compiles(program: Any, drawn: list[Any], tensors: dict[str, Any], key: Any) -> bool:
