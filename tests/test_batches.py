@@ -60,13 +60,12 @@ def first(task, workers, number=5, thread=False):
 @pytest.mark.parametrize("kind", [Pointwise, lambda seed: PerceptualDiscrimination(
     20, 100, 300, 4, seed=seed)])  # fmt: skip
 def test_same_batches_with_any_number_of_workers(kind, seed):
-    runs = []
+    runs, after = [], []
     for workers, thread in ((0, False), (0, True), (1, False), (2, False)):
         np.random.seed(3)
         runs.append(first(kind(seed), workers, thread=thread))
-        assert np.random.randint(2**31) == runs[0][0].params[0].setdefault(
-            "next", 0
-        ) or runs[0][0].params[0].update(next=1) is None
+        after.append(np.random.randint(2**31))
+    assert len(set(after)) == 1  # nor does it matter for numbers that are drawn later
     for run in runs[1:]:
         for batch, right in zip(run, runs[0]):
             for key in ("x", "y", "mask"):

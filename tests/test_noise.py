@@ -29,7 +29,7 @@ def numpy_hash(key, trials, units, first=0):
 
 def drawn(seed, draw=noise.hashed, steps=STEPS):
     """Return noise ``[steps, trials, units]`` of one update."""
-    keys = noise.keys(tf.random.Generator.from_seed(seed, alg="philox"), steps)
+    keys = noise.keys(noise.source(seed), steps)
     return np.stack([draw(noise.Moment(key, 0), TRIALS, UNITS).numpy() for key in keys])
 
 
@@ -102,7 +102,7 @@ def test_sums_spread_as_chance_has_it():
 
 def test_independence_over_seeds_and_updates():
     assert_independent(drawn(1), drawn(2))
-    source = tf.random.Generator.from_seed(3, alg="philox")
+    source = noise.source(3)
     updates = [
         np.stack([numpy_hash(key, TRIALS, UNITS) for key in noise.keys(source, STEPS).numpy()])
         for _ in range(3)

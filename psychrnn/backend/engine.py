@@ -218,9 +218,10 @@ def _probed(model: Any, cell: Cell, x: Any, state: Any, tensors: dict[str, Any])
 
         try:
             traced = tf.function(once, autograph=False).get_concrete_function(*draw(trials))
+            outside = [given for given, _ in traced.graph.captures]
+            made_outside = any(tf.is_symbolic_tensor(given) for given in outside)
         except ParameterError:
             raise
-            made_outside = any(not hasattr(out, "numpy") for out, _ in traced.graph.captures)
         except Exception:  # such as a tensor of the batch at hand, which is not there now
             made_outside = True
         if made_outside:  # no gradient would reach it

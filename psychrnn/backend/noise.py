@@ -42,6 +42,15 @@ class Moment(NamedTuple):
     first_trial: Any
 
 
+def source(seed: int) -> Any:
+    """Return the random generator of keys for a seed.
+
+    The seed is the generator's key. ``Generator.from_seed`` would make it the start of its
+    counter, and the numbers of seeds 1 and 2 the same ones shifted by a place.
+    """
+    return tf.random.Generator.from_key_counter(seed, counter=[0, 0], alg="philox")
+
+
 def keys(source: Any, steps: Any) -> Any:
     """Draw the keys of ``steps`` time steps, ``[steps, 2]`` uint32."""
     return source.uniform_full_int([steps, 2], dtype=tf.uint32)

@@ -140,7 +140,7 @@ class RNN(Weights):
         else:
             seeds = np.random.SeedSequence(self._options.seed, spawn_key=(1,)).generate_state(2)
         for use, seed in zip(("train", "test"), seeds):
-            self._noise[use] = tf.random.Generator.from_seed(int(seed), alg="philox")
+            self._noise[use] = noise.source(int(seed))
 
     def recurrent_noise(self, state: Any) -> Any:
         r"""Return fresh noise :math:`\sqrt{2\alpha\sigma_{rec}^2}\,\epsilon` for a state."""
