@@ -25,7 +25,7 @@ class Pointwise(Task):
         return {"level": np.random.rand(), "own": self.rng.random()}
 
     def trial_function(self, time, params):
-        return [params["level"], params["own"]] + np.random.randn(2), params["level"], 1.0
+        return [params["level"], params["own"], *np.random.randn(2)], params["level"], 1.0
 
 
 class Failing(Pointwise):

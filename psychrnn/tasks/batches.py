@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -94,7 +95,9 @@ class Batches:
 def _executor(workers: int) -> Any:
     from loky import get_reusable_executor
 
-    return get_reusable_executor(max_workers=workers)
+    with warnings.catch_warnings():  # that it waits for batches that nobody needs any more
+        warnings.simplefilter("ignore", UserWarning)
+        return get_reusable_executor(max_workers=workers)
 
 
 def _sent(task: Task, make: Callable[[int], Batch]) -> bytes:
