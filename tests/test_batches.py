@@ -25,7 +25,8 @@ class Pointwise(Task):
         return {"level": np.random.rand(), "own": self.rng.random()}
 
     def trial_function(self, time, params):
-        return [params["level"], params["own"], *np.random.randn(2)], params["level"], 1.0
+        level, own = params["level"], params["own"]
+        return np.array([level, own]) + np.random.randn(2), level, 1.0
 
 
 class Failing(Pointwise):
@@ -126,7 +127,7 @@ def test_a_task_that_cannot_be_sent():
     with pytest.raises(ParameterError, match=r"Pointwise, with workers.*lock.*workers=0"):
         model.train(task, training_iters=60, workers=2, verbosity=False)
     model.train(task, training_iters=12, verbosity=False)
-    with pytest.raises(ParameterError, match="a generator cannot be divided|expected a task"):
+    with pytest.raises(ParameterError, match="expected a task"):
         model.train(task.batch_generator(), training_iters=60, workers=2, verbosity=False)
 
 
