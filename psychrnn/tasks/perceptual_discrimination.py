@@ -126,14 +126,16 @@ class PerceptualDiscrimination(Task):
         onset = params["onset_time"]
         offset = onset + params["stim_duration"]
         noise = np.sqrt(2 * 0.01 * np.sqrt(10) * np.sqrt(self.dt) * params["stim_noise"] ** 2)
-        shown = ((onset < times) & (times < offset))[..., np.newaxis]
-        strong = np.arange(2) == np.asarray(params["direction"])[..., np.newaxis]
-        level = 1 + np.asarray(params["coherence"])[..., np.newaxis] * strong
-        noise = np.asarray(noise)[..., np.newaxis]
-        x = noise * self.rng.standard_normal((*shown.shape[:-1], 2)) + shown * level
-        answer = (times > offset + self.answer_delay)[..., np.newaxis]
-        y = answer * np.where(strong, self.hi, self.lo)
-        mask = np.repeat((times >= offset)[..., np.newaxis], 2, axis=-1).astype(float)
+        shown = (onset < times) & (times < offset)
+        answer = times > offset + self.answer_delay
+        x = self.rng.standard_normal((*shown.shape, 2))
+        x *= np.expand_dims(noise, -1)
+        y, mask = np.empty_like(x), np.empty_like(x)
+        mask[...] = np.expand_dims(times >= offset, -1)
+        for channel in range(2):  # long rows, where a last axis of 2 would be slow
+            strong = np.equal(params["direction"], channel)
+            x[..., channel] += shown * (1 + strong * params["coherence"])
+            y[..., channel] = answer * np.where(strong, self.hi, self.lo)
         return x, y, mask
 
     def accuracy_function(
