@@ -2,7 +2,8 @@
 
 Each function takes sizes and returns a function that makes one update: forward, backward,
 gradients clipped to norm 1, Adam. The network is ``Basic`` with relu, and the loss the mean
-squared error.
+squared error. At size B only PsychRNN 1.0 and this library apply Dale's principle and a mask, and
+all draw recurrent noise: the others do less work. The weights of Keras start elsewhere.
 """
 
 import numpy as np

@@ -182,3 +182,20 @@ def test_whole_batches_have_the_distribution_of_single_trials():
         np.testing.assert_array_equal(m, mask[trial])
         assert abs(whole[trial] - x).max() < 0.5
     assert task.get_trial_batch().x.shape == (4000, 50, 2)
+
+
+def test_workers_need_seeds_and_not_a_generator_of_the_task():
+    task = Pointwise()
+    task.rng = np.random.default_rng(1)
+    with pytest.raises(ParameterError, match=r"Pointwise, with workers.*random generator.*seed"):
+        Batches(task, workers=2)
+
+
+class ThreeParts(Pointwise):
+    def generate_batch(self, batch):
+        return super().generate_batch(batch)[:3]
+
+
+def test_a_batch_of_three_parts_is_refused():
+    with pytest.raises(ParameterError, match=r"ThreeParts.generate_batch.*x, y, mask and params"):
+        ThreeParts().get_trial_batch()

@@ -260,6 +260,7 @@ def test_fused_asked_for_a_step_of_its_own_is_refused():
     model = make(Basic, "auto")
     with pytest.raises(ParameterError, match="'generic'"):
         model.engine = "quick"
+    assert model.engine == "auto"
     model.engine = "generic"
     assert "generic, 1 shard" in repr(model)
 
@@ -395,3 +396,46 @@ def test_testing_in_chunks():
         np.testing.assert_allclose(part.states, whole.states, atol=1e-5)
     with pytest.raises(ParameterError, match=r"Basic.test.batch_size.*at least 1"):
         model.test(x, batch_size=0)
+
+
+def test_a_users_transfer_function_is_read_anew_by_each_model():
+    slope = [1.0]
+
+    def leaky(state):
+        return slope[0] * tf.nn.relu(state)
+
+    for slope[0] in (1.0, 3.0):
+        found = loss_and_gradients(make(Basic, "fused", transfer_function=leaky))
+        assert_same(found, loss_and_gradients(make(Basic, "eager", transfer_function=leaky)))
+
+
+class OwnLoop(Basic):
+    """A forward pass as PsychRNN 1.0 had it, with a Python loop."""
+
+    def forward_pass(self):
+        state, states = self.init_state, []
+        for x_t in tf.unstack(self.x, axis=1):
+            state = self.recurrent_timestep(x_t, state)
+            states.append(state)
+        outputs = [self.output_timestep(state) for state in states]
+        return tf.stack(outputs, 1), tf.stack(states, 1)
+
+
+@pytest.mark.parametrize("kind", [Basic, OwnLoop])
+def test_a_test_does_not_disturb_the_noise_of_training(kind):
+    weights = []
+    for tests in (0, 2):
+        model = make(kind, "auto", rec_noise=0.3)
+        for _ in range(tests):
+            model.test(np.zeros((2, 11, 3)))
+        model.train(batches([11]), training_iters=15, verbosity=False)
+        weights.append(model.get_weights()["W_rec"])
+    np.testing.assert_array_equal(*weights)
+
+
+def test_chunks_and_a_start_state_for_each_trial_are_refused():
+    model = make(Basic, "auto")
+    model.init_state = tf.ones([4, 7])
+    assert model.test(np.zeros((4, 11, 3))).states.shape == (4, 11, 7)
+    with pytest.raises(ParameterError, match=r"Basic.test.batch_size.*init_state was set"):
+        model.test(np.zeros((4, 11, 3)), batch_size=2)

@@ -163,8 +163,8 @@ def _run_generic(model: Any, step: Any, readout: Any, state: Any, number: int) -
 def _padded(x: Any) -> tuple[Any, Any]:
     """Append zero inputs where trials vary in length, so that lengths share a compiled program.
 
-    The lengths are multiples of an eighth of a power of 2. What comes after a trial changes
-    neither what was before it nor any gradient, for the loss sees the trial alone.
+    The lengths are multiples of a quarter of the power of 2 below them. What comes after a trial
+    changes neither what was before it nor any gradient, for the loss sees the trial alone.
     """
     if x.shape[1] is not None:
         return x, x.shape[1]

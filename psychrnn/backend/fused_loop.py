@@ -38,6 +38,7 @@ from typing import Any, NamedTuple
 from psychrnn.backend import noise as noises
 from psychrnn.backend._tensorflow import tf
 from psychrnn.backend.shards import Parts, Used
+from psychrnn.backend.transfer_functions import TRANSFER_FUNCTIONS
 
 
 class Leaky(NamedTuple):
@@ -73,7 +74,10 @@ def unroll_fused(network: Leaky, x: Any, state: Any, keys: Any, parts: Parts) ->
         Outputs ``[N_batch, N_steps, N_out]`` and states ``[N_batch, N_steps, N_rec]``.
 
     """
-    program = _program(network.transfer, network.noise_scale is not None, network.draw)
+    # a user's function may read values that change: its program is not kept for the next model
+    known = any(network.transfer is function for function in TRANSFER_FUNCTIONS.values())
+    make = _program if known else _program.__wrapped__
+    program = make(network.transfer, network.noise_scale is not None, network.draw)
     fixed = (network.keep, network.keep if network.noise_scale is None else network.noise_scale)
     inputs = parts.split(x)
     used = Used()
@@ -111,7 +115,7 @@ class _Program(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _program(transfer: Any, noisy: bool, draw: Any) -> _Program:
-    """Return the compiled loops, shared by all models so that each shape is compiled once."""
+    """Return the compiled loops; kept ones serve all models, so a shape is compiled once."""
 
     def forward(
         matrix: Any, keep: Any, scale: Any, x: Any, state: Any, keys: Any, first: Any

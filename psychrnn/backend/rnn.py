@@ -147,7 +147,8 @@ class RNN(Weights):
         if not self.rec_noise:
             return 0.0
         if self._moment is None:  # called outside the time loop
-            return self.noise_scale() * self._noise["train"].normal(tf.shape(state))
+            source = self._noise["test" if vars(self).get("y") is None else "train"]
+            return self.noise_scale() * source.normal(tf.shape(state))
         here, calls = self._moment
         self.__dict__["_moment"] = (here, calls + 1)
         here = here._replace(key=here.key + tf.constant(calls * 0x632BE5AB % 2**32, tf.uint32))
@@ -226,16 +227,21 @@ class RNN(Weights):
             where = f"{type(self).__name__}.{attribute}"
             advice = f"Make a new model with params[{attribute!r}]."
             raise _checks.error(where, "to be set when a model is made", "a change", advice)
+        if made and attribute in ("engine", "shards"):
+            changed = {**self.params, attribute: value}
+            options.read(options.NetworkParams, type(self).__name__, changed)
+        before = vars(self).get(attribute)
         super().__setattr__(attribute, value)
         if made:
             self._compiled.clear()  # what was compiled knows the old value
         if made and attribute == "rec_noise":
             self._create_noise()
         if made and attribute in ("engine", "shards"):
-            options.read(
-                options.NetworkParams, type(self).__name__, {**self.params, attribute: value}
-            )
-            engine.check(self)
+            try:
+                engine.check(self)
+            except _checks.ParameterError:
+                super().__setattr__(attribute, before)
+                raise
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute in _ONLY_WHILE_RUNNING:
@@ -358,8 +364,12 @@ class RNN(Weights):
         """
         self.build()
         x = training.checked_inputs(f"{type(self).__name__}.test", self, trial_batch)
+        own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
+        if own and batch_size is not None and batch_size != len(x):
+            where, expected = f"{type(self).__name__}.test.batch_size", "all trials at once"
+            advice = "init_state was set to a row for each trial: leave batch_size out."
+            raise _checks.error(where, expected, _checks.shown(batch_size), advice)
         if batch_size is None:
-            own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
             batch_size = len(x) if own else max(1, 2**26 // (x.shape[1] * self.N_rec))
         size = _checks.count(f"{type(self).__name__}.test.batch_size", batch_size)
         run = training.forward_for(self, x.shape[1])

@@ -47,6 +47,11 @@ class Batches:
         self._workers = workers
         self._pool: Any = None
         if workers:
+            if task._own_rng:  # each process would draw the same numbers from a copy of it
+                where = f"{type(task).__name__}, with workers"
+                advice = "Give the task a seed and do not set its rng, or use workers=0."
+                got = "one with a random generator of its own"
+                raise _checks.error(where, "a task whose batches have seeds", got, advice)
             self._pool, self._sent = _executor(workers), _sent(task, self._make)
 
     def __iter__(self) -> Batches:

@@ -265,8 +265,12 @@ class Task(ABC):
 
     def _generate_batch(self, number: int, stream: int, root: Any = None) -> Batch:
         with self._drawing(number, stream, root):
-            x, y, mask, params = self.generate_batch(number)
-        x, y, mask = self._checked("generate_batch", (x, y, mask), ("N_batch", self.N_batch))
+            made = self.generate_batch(number)
+        if not (isinstance(made, (tuple, list)) and len(made) == 4):
+            where = f"{type(self).__name__}.generate_batch"
+            raise _checks.error(where, "x, y, mask and params", _checks.shown(made))
+        *arrays, params = made
+        x, y, mask = self._checked("generate_batch", arrays, ("N_batch", self.N_batch))
         return Batch(x, y, mask, params)
 
     def generate_batch(self, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
