@@ -11,9 +11,9 @@ import pytest
 from psychrnn import Basic, ParameterError
 from psychrnn.backend import engine, noise
 from psychrnn.backend._tensorflow import tf
-from psychrnn.backend.fused_loop import Leaky, unroll_fused
+from psychrnn.backend.fused_loop import Network, unroll_fused
 from psychrnn.backend.generic_loop import Cell, compile_cell, unroll_generic
-from psychrnn.backend.models.basic import BasicScan
+from psychrnn.backend.models.basic import BasicScan, leaky
 from psychrnn.backend.shards import Parts, number_of_shards
 from psychrnn.backend.unroll import unroll
 
@@ -327,8 +327,9 @@ def test_loops_agree_in_double_precision():
         rows = [a * W["W_rec"], a * W["W_in"], a * W["b_rec"][:, tf.newaxis]]
         last = [W["W_out"], tf.zeros([2, 3], tf.float64), W["b_out"][:, tf.newaxis]]
         M = tf.concat([tf.concat(rows, 1), tf.concat(last, 1)], 0)
-        network = Leaky(M, 1 - a, tf.tanh, tf.fill([7, 1], tf.constant(scale, tf.float64)))
-        return unroll_fused(network, x, start, keys, Parts(5, 2))
+        spread = tf.fill([7, 1], tf.constant(scale, tf.float64))
+        network = Network(leaky(tf.tanh), M, (1 - a,), spread)
+        return unroll_fused(network, x, (start,), keys, Parts(5, 2))
 
     here = {}
 

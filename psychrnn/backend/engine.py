@@ -20,13 +20,12 @@ from psychrnn.backend._tensorflow import tf
 from psychrnn.backend.fused_loop import unroll_fused
 from psychrnn.backend.generic_loop import Cell, compile_cell, unroll_generic
 from psychrnn.backend.shards import Parts, number_of_shards
-from psychrnn.backend.transfer_functions import acts_on_elements
 from psychrnn.backend.unroll import unroll
 
 # What the fused loop replaces: where a class or a model has its own, the loop is not used.
 _REPLACED = (
     "recurrent_timestep", "output_timestep", "forward_pass", "initial_state", "recurrent_noise",
-    "has_fused_step", "fused_step",
+    "why_no_fused_step", "fused_step",
 )  # fmt: skip
 # A step of these alone is compiled without a trial compilation.
 _KNOWN_TO_XLA = {
@@ -62,12 +61,9 @@ def why_not_fused(model: Any) -> str | None:
         module = str(getattr(function, "__module__", ""))
         if name in vars(model) or not module.startswith("psychrnn.backend."):
             return f"{name} of its own"
-    if not model.has_fused_step():
-        return "a step that has no fused form"
-    if isinstance(model.alpha, (tf.Tensor, tf.Variable)):
-        return "an alpha that is a tensor"
-    if not acts_on_elements(model.transfer_function):
-        return "a transfer_function that is not a fixed function of single elements"
+    reason: str | None = model.why_no_fused_step()
+    if reason is not None:
+        return reason
     for name in _EFFECTIVE:
         module = str(getattr(getattr(type(model), name), "__module__", ""))
         if (name in vars(model) or not module.startswith("psychrnn.")) and not _repeatable(
@@ -123,7 +119,7 @@ def run(model: Any, step: Callable[..., Any], readout: Callable[[Any], Any]) -> 
         padded, steps = _padded(x)
         keys = model.noise_keys(tf.shape(padded)[1])
         parts = Parts(x.shape[0], number)
-        outputs, states = unroll_fused(model.fused_step(), padded, state[0], keys, parts)
+        outputs, states = unroll_fused(model.fused_step(), padded, state, keys, parts)
         return outputs[:, :steps], (states[:, :steps],)
     return _run_generic(model, step, readout, state, number)
 

@@ -1,30 +1,24 @@
-r"""The time loop of leaky rate units, written out with its gradient for speed.
+r"""The time loop of networks whose step is one matrix product, written out with its gradient.
 
-All that is linear in
-
-.. math::
-
-    s_t &= (1 - \alpha) s_{t-1} + \alpha (W_{rec} f(s_{t-1}) + W_{in} x_t + b_{rec}) + n_t \\
-    o_t &= W_{out} f(s_t) + b_{out}
-
-goes into one matrix, so that each step is one product with the column :math:`a_t`:
+All that is linear in a step goes into one matrix :math:`M`, all that is not acts on each element
+alone. With the state :math:`s`, the rates :math:`r(s)` and the column :math:`a_t`,
 
 .. math::
 
-    M = \begin{pmatrix} \alpha W_{rec} & \alpha W_{in} & \alpha b_{rec} \\
-                        W_{out} & 0 & b_{out} \end{pmatrix}, \quad
-    a_t = \begin{pmatrix} f(s_{t-1}) \\ x_t \\ 1 \end{pmatrix}, \quad
-    M a_t = \begin{pmatrix} s_t - (1 - \alpha) s_{t-1} - n_t \\ o_{t-1} \end{pmatrix}
+    a_t = \begin{pmatrix} r(s_{t-1}) \\ x_t \\ 1 \end{pmatrix}, \quad
+    M a_t = \begin{pmatrix} p_t \\ o_{t-1} \end{pmatrix}, \quad
+    s_t = g(p_t, s_{t-1})
 
-Backwards in time, with :math:`\delta_t = \partial L / \partial s_t` and
-:math:`q_t = (\delta_t, \partial L / \partial o_{t-1})`, one product carries the error and one
-gathers the gradient of all weights:
+so that one product gives what drives the next state and the output of the state before. Backwards
+in time, with :math:`q_t = (\partial L / \partial p_t, \partial L / \partial o_{t-1})`, one product
+carries the error and one gathers the gradient of all weights:
 
 .. math::
 
     \frac{\partial L}{\partial M} = \sum_t q_t a_t^T, \quad
-    \delta_{t-1} = (1 - \alpha) \delta_t + f'(s_{t-1}) \circ (M^T q_t)_{1..N_{rec}}
-                   + \left.\frac{\partial L}{\partial s_{t-1}}\right|_{direct}
+    \frac{\partial L}{\partial s_{t-1}} = r'(s_{t-1}) \circ (M^T q_t)_{1..N_{rec}}
+        + \frac{\partial L}{\partial s_t} \frac{\partial g}{\partial s_{t-1}}
+        + \left.\frac{\partial L}{\partial s_{t-1}}\right|_{direct}
 
 Arrays are laid out as ``[time, unit, trial]``: trials are the long axis of every product.
 """
@@ -41,69 +35,96 @@ from psychrnn.backend.shards import Parts, Used
 from psychrnn.backend.transfer_functions import TRANSFER_FUNCTIONS
 
 
-class Leaky(NamedTuple):
-    """A network of leaky units in the form that this loop runs.
+class Units(NamedTuple):
+    """What a kind of unit does with the product, element by element.
+
+    States are tuples of ``[N_rec, trials]``, the first part of which gives the rates.
 
     Attributes:
-        matrix: the matrix above, ``[N_rec + N_out, N_rec + N_in + 1]``.
-        keep: ``1 - alpha``, ``[N_rec, 1]``.
-        transfer: transfer function, element by element.
-        noise_scale: standard deviation of the noise of a step, ``[N_rec, 1]``, or None.
+        rows: rows of the product for each unit.
+        rates: from the first part of the state to what the product takes.
+        advance: ``(product, state, constants) -> (new state, kept)``, where ``kept`` is what
+            ``retreat`` needs beside the states, or None.
+        retreat: ``(errors, state before, state after, kept, constants) -> (errors of the
+            product, errors of the state before)``, without what goes through the rates.
+
+    """
+
+    rows: int
+    rates: Callable[[Any], Any]
+    advance: Callable[..., Any]
+    retreat: Callable[..., Any]
+
+
+class Network(NamedTuple):
+    """A network in the form that this loop runs.
+
+    Attributes:
+        units: what its units do.
+        matrix: the matrix above, ``[rows * N_rec + N_out, N_rec + N_in + 1]``.
+        constants: what ``advance`` and ``retreat`` are given, a tuple.
+        noise_scale: standard deviation of the noise added to the first ``N_rec`` rows of each
+            product, ``[N_rec, 1]``, or None.
         draw: one of ``noise.GENERATORS``.
 
     """
 
+    units: Units
     matrix: Any
-    keep: Any
-    transfer: Callable[[Any], Any]
+    constants: tuple[Any, ...] = ()
     noise_scale: Any = None
     draw: Callable[..., Any] = noises.hashed
 
 
-def unroll_fused(network: Leaky, x: Any, state: Any, keys: Any, parts: Parts) -> tuple[Any, Any]:
-    """Run leaky units over all time points.
+def unroll_fused(
+    network: Network, x: Any, state: tuple[Any, ...], keys: Any, parts: Parts
+) -> tuple[Any, Any]:
+    """Run a network over all time points.
 
     Arguments:
-        network: the weights.
+        network: its units and weights.
         x: inputs, ``[N_batch, N_steps, N_in]``; no gradient is given for them.
-        state: start state, ``[N_batch, N_rec]``.
+        state: start state, a tuple of ``[N_batch, N_rec]``.
         keys: keys of the noise, ``[N_steps, 2]``.
         parts: how the batch is divided.
 
     Returns:
-        Outputs ``[N_batch, N_steps, N_out]`` and states ``[N_batch, N_steps, N_rec]``.
+        Outputs ``[N_batch, N_steps, N_out]`` and the first part of the states,
+        ``[N_batch, N_steps, N_rec]``.
 
     """
     # a user's function may read values that change: its program is not kept for the next model
-    known = any(network.transfer is function for function in TRANSFER_FUNCTIONS.values())
+    known = any(network.units.rates is function for function in TRANSFER_FUNCTIONS.values())
     make = _program if known else _program.__wrapped__
-    program = make(network.transfer, network.noise_scale is not None, network.draw)
-    fixed = (network.keep, network.keep if network.noise_scale is None else network.noise_scale)
+    program = make(network.units, network.noise_scale is not None, network.draw)
+    constants = network.constants
+    scale = 0.0 if network.noise_scale is None else network.noise_scale
     inputs = parts.split(x)
     used = Used()
 
     @tf.custom_gradient
-    def run(matrix: Any, state: Any) -> Any:
-        ran = parts.ready(inputs, parts.split(state), matrix)
-        found = [
-            program.forward(matrix, *fixed, u, s, keys, first)
-            for u, s, first in zip(*ran[:2], parts.first)
+    def run(matrix: Any, *state: Any) -> Any:
+        starts = list(zip(*(parts.split(part) for part in state)))
+        ready, starts, matrix = parts.ready(inputs, starts, matrix)
+        ran = [
+            program.forward(matrix, constants, scale, u, s, keys, first)
+            for u, s, first in zip(ready, starts, parts.first)
         ]
-        outputs, records = zip(*found)
+        outputs, records, kept = zip(*ran)
 
-        def gradient(d_outputs: Any, *d_records: Any) -> tuple[Any, Any]:
-            errors = parts.split(d_outputs)
+        def gradient(d_outputs: Any, *d_records: Any) -> tuple[Any, ...]:
             direct = d_records if used else parts.nothing
+            errors = parts.split(d_outputs)
             carried = [
-                program.backward(matrix, network.keep, *of_part)
-                for of_part in zip(inputs, records, errors, direct)
+                program.backward(matrix, constants, *of_part)
+                for of_part in zip(inputs, records, kept, errors, direct)
             ]
-            d_matrix, d_state = zip(*carried)
-            return tf.add_n(d_matrix), tf.concat(d_state, axis=0)
+            d_matrix, d_states = zip(*carried)
+            return tf.add_n(d_matrix), *(tf.concat(part, axis=0) for part in zip(*d_states))
 
-        return (tf.concat(outputs, axis=0), *records), gradient
+        return (tf.concat(outputs, axis=0), *(record[0] for record in records)), gradient
 
-    outputs, *records = run(network.matrix, state)
+    outputs, *records = run(network.matrix, *state)
     states = [tf.transpose(used.when_differentiated(part)[1:], [2, 0, 1]) for part in records]
     return outputs, tf.concat(states, axis=0)
 
@@ -114,73 +135,88 @@ class _Program(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _program(transfer: Any, noisy: bool, draw: Any) -> _Program:
+def _program(units: Units, noisy: bool, draw: Any) -> _Program:
     """Return the compiled loops; kept ones serve all models, so a shape is compiled once."""
 
     def forward(
-        matrix: Any, keep: Any, scale: Any, x: Any, state: Any, keys: Any, first: Any
+        matrix: Any, constants: Any, scale: Any, x: Any, state: Any, keys: Any, first: Any
     ) -> Any:
-        trials, N_rec = state.shape
+        trials, N_rec = state[0].shape
         steps = x.shape[1] or tf.shape(x)[1]  # known to XLA in either case
         inputs = tf.transpose(x, [1, 2, 0])
-        start = tf.transpose(state)
+        start = tuple(tf.transpose(part) for part in state)
         one = tf.ones([1, trials], x.dtype)
-        N_out = matrix.shape[0] - N_rec
+        driven = units.rows * N_rec
 
-        def body(time: Any, s: Any, records: Any, outputs: Any) -> Any:
-            column = tf.concat([transfer(s), inputs[time], one], axis=0)
+        def array(size: Any, rows: int) -> Any:
+            return tf.TensorArray(x.dtype, size, element_shape=[rows, trials])
+
+        def body(time: Any, state: Any, records: Any, kept: Any, outputs: Any) -> Any:
+            column = tf.concat([units.rates(state[0]), inputs[time], one], axis=0)
             product = tf.matmul(matrix, column)
-            new = keep * s + product[:N_rec]
+            # the output of the start state lands in row 0, which the last line drops
+            outputs, product = outputs.write(time, product[driven:]), product[:driven]
             if noisy:
                 moment = noises.Moment(keys[time], first)
-                new += scale * tf.cast(draw(moment, trials, N_rec, unit_first=True), x.dtype)
-            # the output of the start state lands in row 0, which the last line drops
-            return time + 1, new, records.write(time + 1, new), outputs.write(time, product[N_rec:])
+                product += scale * tf.cast(draw(moment, trials, N_rec, unit_first=True), x.dtype)
+            state, keep = units.advance(product, state, constants)
+            records = tuple(r.write(time + 1, part) for r, part in zip(records, state))
+            kept = kept if keep is None else (kept[0].write(time, keep),)
+            return time + 1, state, records, kept, outputs
 
-        records = tf.TensorArray(x.dtype, steps + 1, element_shape=[N_rec, trials])
-        outputs = tf.TensorArray(x.dtype, steps + 1, element_shape=[N_out, trials])
-        _, last, records, outputs = tf.while_loop(
+        records = tuple(array(steps + 1, N_rec).write(0, part) for part in start)
+        kept = () if units.rows == 1 else (array(steps, driven),)
+        outputs = array(steps + 1, matrix.shape[0] - driven)
+        _, last, records, kept, outputs = tf.while_loop(
             lambda time, *_: time < steps,
             body,
-            (0, start, records.write(0, start), outputs),
+            (0, start, records, kept, outputs),
             maximum_iterations=steps,
         )
-        final = tf.matmul(matrix[N_rec:, :N_rec], transfer(last)) + matrix[N_rec:, -1:]
-        outputs = outputs.write(steps, final).stack()
-        return tf.transpose(outputs[1:], [2, 0, 1]), records.stack()
+        final = tf.matmul(matrix[driven:, :N_rec], units.rates(last[0])) + matrix[driven:, -1:]
+        outputs = tf.transpose(outputs.write(steps, final).stack()[1:], [2, 0, 1])
+        return outputs, tuple(r.stack() for r in records), tuple(k.stack() for k in kept)
 
-    def backward(matrix: Any, keep: Any, x: Any, records: Any, errors: Any, direct: Any) -> Any:
-        times, N_rec, trials = records.shape
-        times = times or tf.shape(records)[0]
-        inputs = _with_zero(tf.transpose(x, [1, 2, 0]), at_end=True)  # none follows the last state
-        errors = _with_zero(tf.transpose(errors, [1, 2, 0]))  # the start state has no output
+    def backward(
+        matrix: Any, constants: Any, x: Any, records: Any, kept: Any, errors: Any, direct: Any
+    ) -> Any:
+        times, N_rec, trials = records[0].shape
+        steps = (times or tf.shape(records[0])[0]) - 1
+        inputs = tf.transpose(x, [1, 2, 0])
+        errors = tf.transpose(errors, [1, 2, 0])
+        errors = tf.concat([tf.zeros_like(errors[:1]), errors], axis=0)  # none of the start state
         one = tf.ones([1, trials], x.dtype)
+        driven = units.rows * N_rec
         back = tf.transpose(matrix[:, :N_rec])
 
-        def body(time: Any, delta: Any, d_matrix: Any) -> Any:
-            s = records[time]
+        def state_before(time: Any, u: Any, d_product: Any, d_state: Any) -> Any:
+            """Return the errors of the state before a product, and the product's share of dM."""
+            s = records[0][time]
             with tf.GradientTape() as tape:
                 tape.watch(s)
-                rate = transfer(s)
-            column = tf.concat([rate, inputs[time], one], axis=0)
-            q = tf.concat([delta, errors[time]], axis=0)
-            d_matrix += tf.matmul(q, column, transpose_b=True)
-            carried = tape.gradient(rate, s, output_gradients=tf.matmul(back, q))
-            delta = keep * delta + carried
-            return time - 1, delta if direct is None else delta + direct[time], d_matrix
+                rates = units.rates(s)
+            q = tf.concat([d_product, errors[time]], axis=0)
+            share = tf.matmul(q, tf.concat([rates, u, one], axis=0), transpose_b=True)
+            carried = tape.gradient(rates, s, output_gradients=tf.matmul(back, q))
+            carried = carried if direct is None else carried + direct[time]
+            return (d_state[0] + carried, *d_state[1:]), share
 
-        start = (times - 1, tf.zeros([N_rec, trials], x.dtype), tf.zeros_like(matrix))
+        def body(time: Any, delta: Any, d_matrix: Any) -> Any:
+            before, after = (tuple(r[at] for r in records) for at in (time, time + 1))
+            keep = kept[0][time] if kept else None
+            d_product, d_state = units.retreat(delta, before, after, keep, constants)
+            delta, share = state_before(time, inputs[time], d_product, d_state)
+            return time - 1, delta, d_matrix + share
+
+        nothing = tf.zeros([driven, trials], x.dtype)  # no product follows the last state
+        zeros = tuple(tf.zeros_like(record[0]) for record in records)
+        delta, share = state_before(steps, tf.zeros_like(inputs[0]), nothing, zeros)
         _, delta, d_matrix = tf.while_loop(
-            lambda time, *_: time >= 0, body, start, maximum_iterations=times
+            lambda time, *_: time >= 0, body, (steps - 1, delta, share), maximum_iterations=steps
         )
-        return d_matrix, tf.transpose(delta)
+        return d_matrix, tuple(tf.transpose(part) for part in delta)
 
     return _Program(
         tf.function(forward, jit_compile=True, autograph=False),
         tf.function(backward, jit_compile=True, autograph=False),
     )
-
-
-def _with_zero(values: Any, at_end: bool = False) -> Any:
-    none = tf.zeros_like(values[:1])
-    return tf.concat([values, none] if at_end else [none, values], axis=0)

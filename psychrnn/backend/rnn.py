@@ -176,9 +176,9 @@ class RNN(Weights):
         finally:
             self.__dict__["_moment"] = before
 
-    def has_fused_step(self) -> bool:
-        """Tell whether the fused engine knows the equations of this network."""
-        return False
+    def why_no_fused_step(self) -> str | None:
+        """Return what keeps this network from the fused engine, or None."""
+        return "a step that has no fused form"
 
     def fused_step(self) -> Any:
         """Return the equations of a time step for the fused engine."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from psychrnn.backend import noise
+from psychrnn.backend import fused_loop, noise
 from psychrnn.backend._tensorflow import tf
-from psychrnn.backend.fused_loop import Leaky
 from psychrnn.backend.rnn import RNN
+from psychrnn.backend.transfer_functions import acts_on_elements
 
 
 class Basic(RNN):
@@ -67,12 +67,23 @@ class Basic(RNN):
         """Run the batch ``self.x``; return outputs and states, ``[N_batch, N_steps, ...]``."""
         return self._unrolled(self.recurrent_timestep, self.output_timestep)
 
-    def has_fused_step(self) -> bool:
-        """Tell whether the fused engine knows the equations of this network: it does."""
-        return True
+    def why_no_fused_step(self) -> str | None:
+        """Return what keeps this network from the fused engine, or None."""
+        if isinstance(self.alpha, (tf.Tensor, tf.Variable)):
+            return "an alpha that is a tensor"
+        if not acts_on_elements(self.transfer_function):
+            return "a transfer_function that is not a fixed function of single elements"
+        return None
 
-    def fused_step(self) -> Leaky:
-        """Return the equations of both time steps in the form of the fused engine."""
+    def fused_step(self) -> fused_loop.Network:
+        r"""Return the equations of both time steps in the form of the fused engine.
+
+        .. math::
+
+            M = \begin{pmatrix} \alpha W_{rec} & \alpha W_{in} & \alpha b_{rec} \\
+                                W_{out} & 0 & b_{out} \end{pmatrix}, \quad
+            r(s) = f(s), \quad g(p, s) = (1 - \alpha) s + p
+        """
         a = np.broadcast_to(np.float32(self.alpha), (self.N_rec,))[:, np.newaxis]
         b_rec = tf.broadcast_to(self.b_rec, [self.N_rec])[:, tf.newaxis]
         b_out = tf.broadcast_to(self.b_out, [self.N_out])[:, tf.newaxis]
@@ -81,13 +92,26 @@ class Basic(RNN):
         scale = None
         if self.rec_noise:
             scale = np.broadcast_to(self.noise_scale(), (self.N_rec,))[:, np.newaxis]
-        return Leaky(
+        return fused_loop.Network(
+            leaky(self.transfer_function),
             tf.concat([tf.concat(into, axis=1), tf.concat(out, axis=1)], axis=0),
-            keep=1 - a,
-            transfer=self.transfer_function,
+            constants=(1 - a,),
             noise_scale=scale,
             draw=noise.GENERATORS[self._options.rec_noise_generator],
         )
+
+
+def leaky(transfer_function: Any) -> fused_loop.Units:
+    """Return leaky units for the fused engine, whose constant is ``1 - alpha``."""
+    return fused_loop.Units(1, transfer_function, _advance, _retreat)
+
+
+def _advance(product: Any, state: Any, constants: Any) -> Any:
+    return (constants[0] * state[0] + product,), None
+
+
+def _retreat(delta: Any, before: Any, after: Any, kept: Any, constants: Any) -> Any:
+    return delta[0], (constants[0] * delta[0],)
 
 
 class BasicScan(Basic):
