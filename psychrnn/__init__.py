@@ -18,6 +18,8 @@ _HOMES = {
     "RNN": "psychrnn.backend.rnn",
     "Basic": "psychrnn.backend.models.basic",
     "BasicScan": "psychrnn.backend.models.basic",
+    "LSTM": "psychrnn.backend.models.lstm",
+    "GRU": "psychrnn.backend.models.gru",
     "Callback": "psychrnn.backend.callbacks",
     "WeightInitializer": "psychrnn.backend.initializations",
     "GaussianSpectralRadius": "psychrnn.backend.initializations",

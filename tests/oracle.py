@@ -44,3 +44,36 @@ def numerical_gradient(loss, weights, step=1e-6):
                 ends.append(loss({**weights, key: moved}))
             gradients[key][index] = (ends[0] - ends[1]) / (2 * step)
     return gradients
+
+
+def sigmoid(v):
+    return 1 / (1 + np.exp(-v))
+
+
+def lstm(w, x, shown=np.tanh):
+    """Return outputs and hidden states of an LSTM with effective weights ``w``."""
+    h, c = (np.repeat(w[key], len(x), axis=0) for key in ("init_hidden", "init_cell"))
+    states = []
+    for t in range(x.shape[1]):
+        z = np.concatenate([h, x[:, t]], axis=1)
+        f, i, o = (sigmoid(z @ w[f"W_{gate}"] + w[f"b_{gate}"]) for gate in "fio")
+        c = f * c + i * np.tanh(z @ w["W_c"] + w["b_c"])
+        h = o * shown(c)
+        states.append(h)
+    states = np.stack(states, axis=1)
+    return states @ w["W_out"].T + w["b_out"], states
+
+
+def gru(w, x):
+    """Return outputs and hidden states of a GRU with effective weights ``w``."""
+    h, states = np.repeat(w["init_hidden"], len(x), axis=0), []
+    N_rec = h.shape[1]
+    for t in range(x.shape[1]):
+        z = np.concatenate([h, x[:, t]], axis=1)
+        update, reset = (sigmoid(z @ w[f"W_{gate}"] + w[f"b_{gate}"]) for gate in "zr")
+        recalled = h @ w["W_n"][:N_rec] + w["b_h"]
+        new = np.tanh(x[:, t] @ w["W_n"][N_rec:] + w["b_n"] + reset * recalled)
+        h = (1 - update) * h + update * new
+        states.append(h)
+    states = np.stack(states, axis=1)
+    return states @ w["W_out"].T + w["b_out"], states

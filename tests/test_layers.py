@@ -25,7 +25,8 @@ ROOMS = [
     ["backend.names", "backend.summary"],
     ["backend.optimizers", "backend.callbacks", "backend.training"],
     ["backend.weights", "backend.rnn"],
-    ["backend.models.basic"],
+    ["backend.models.basic", "backend.models.gated"],
+    ["backend.models.lstm", "backend.models.gru"],
 ]
 ORDER = [f"psychrnn.{name}" for row in ROOMS for name in row]
 PACKAGES = {"psychrnn", "psychrnn.tasks", "psychrnn.backend", "psychrnn.backend.models"}

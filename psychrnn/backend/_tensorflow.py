@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,3 +96,10 @@ def ensure_eager() -> None:
         switches.push(False, context.eager_mode, None)
     if seed is not None:
         tf.random.set_seed(seed)
+
+
+def compiled(function: Callable[..., Any], jit: bool = True) -> Any:
+    """Return a function compiled for every shape it meets, which TensorFlow is not to warn of."""
+    result = tf.function(function, jit_compile=jit, autograph=False)
+    result._omit_frequent_tracing_warning = True
+    return result

@@ -30,7 +30,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from psychrnn.backend import noise as noises
-from psychrnn.backend._tensorflow import tf
+from psychrnn.backend._tensorflow import compiled, tf
 from psychrnn.backend.shards import Parts, Used
 from psychrnn.backend.transfer_functions import TRANSFER_FUNCTIONS
 
@@ -42,6 +42,7 @@ class Units(NamedTuple):
 
     Attributes:
         rows: rows of the product for each unit.
+        keeps: rows of ``kept`` for each unit, 0 where it is None.
         rates: from the first part of the state to what the product takes.
         advance: ``(product, state, constants) -> (new state, kept)``, where ``kept`` is what
             ``retreat`` needs beside the states, or None.
@@ -51,6 +52,7 @@ class Units(NamedTuple):
     """
 
     rows: int
+    keeps: int
     rates: Callable[[Any], Any]
     advance: Callable[..., Any]
     retreat: Callable[..., Any]
@@ -161,11 +163,11 @@ def _program(units: Units, noisy: bool, draw: Any) -> _Program:
                 product += scale * tf.cast(draw(moment, trials, N_rec, unit_first=True), x.dtype)
             state, keep = units.advance(product, state, constants)
             records = tuple(r.write(time + 1, part) for r, part in zip(records, state))
-            kept = kept if keep is None else (kept[0].write(time, keep),)
+            kept = tuple(k.write(time, keep) for k in kept)
             return time + 1, state, records, kept, outputs
 
         records = tuple(array(steps + 1, N_rec).write(0, part) for part in start)
-        kept = () if units.rows == 1 else (array(steps, driven),)
+        kept = (array(steps, units.keeps * N_rec),) if units.keeps else ()
         outputs = array(steps + 1, matrix.shape[0] - driven)
         _, last, records, kept, outputs = tf.while_loop(
             lambda time, *_: time < steps,
@@ -216,7 +218,4 @@ def _program(units: Units, noisy: bool, draw: Any) -> _Program:
         )
         return d_matrix, tuple(tf.transpose(part) for part in delta)
 
-    return _Program(
-        tf.function(forward, jit_compile=True, autograph=False),
-        tf.function(backward, jit_compile=True, autograph=False),
-    )
+    return _Program(compiled(forward), compiled(backward))

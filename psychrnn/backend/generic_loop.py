@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from psychrnn.backend._tensorflow import tf
+from psychrnn.backend._tensorflow import compiled, tf
 from psychrnn.backend.noise import Moment
 from psychrnn.backend.shards import Parts, Used
 from psychrnn.backend.unroll import checked_state
@@ -189,10 +189,7 @@ def compile_cell(cell: Cell, jit: bool = True) -> Program:
         d_tensors = dict(zip(tensors, sums))
         return _batch_first(d_inputs.stack()), delta, d_tensors, sums[len(tensors) :]
 
-    return Program(
-        tf.function(forward, jit_compile=jit, autograph=False),
-        tf.function(backward, jit_compile=jit, autograph=False),
-    )
+    return Program(compiled(forward, jit), compiled(backward, jit))
 
 
 def _moment(keys: Any, time: Any, first: Any) -> Moment | None:

@@ -99,12 +99,12 @@ def _matrix(*axes: str) -> Callable[[str, Any, dict[str, Any]], np.ndarray]:
 
 
 def _sizes(where: str, axes: tuple[str, ...], known: dict[str, Any]) -> list[tuple[str, int]]:
-    missing = [axis for axis in axes if axis not in known]
+    missing = [size for axis in axes for size in axis.split(" + ") if size not in known]
     if missing:
         raise _checks.MissingParameterError(
             f"{where}: {missing[0]} is needed to check its shape and was not given."
         )
-    return [(axis, known[axis]) for axis in axes]
+    return [(axis, sum(known[size] for size in axis.split(" + "))) for axis in axes]
 
 
 def _row(where: str, value: Any, known: dict[str, Any]) -> np.ndarray:
@@ -113,6 +113,13 @@ def _row(where: str, value: Any, known: dict[str, Any]) -> np.ndarray:
     if values.ndim == 2 and len(values) == 1:
         values = values[0]
     return _checks.array(where, values, _sizes(where, ("N_rec",), known))
+
+
+def _rows(where: str, value: Any, known: dict[str, Any]) -> np.ndarray:
+    """Check a start state for all trials, or one for each, as PsychRNN 1.0 had it."""
+    values = np.atleast_2d(_checks.numeric(where, value))
+    axes = [("rows", len(values)), *_sizes(where, ("N_rec",), known)]
+    return _checks.array(where, values, axes)
 
 
 def _mask(*axes: str) -> Callable[[str, Any, dict[str, Any]], np.ndarray]:
@@ -254,6 +261,37 @@ class InitializerParams(SizeParams):
 
 
 @dataclass(frozen=True)
+class LSTMParams(SizeParams):
+    """Options of ``LSTM`` alone: its gates, where it starts, and its output."""
+
+    init_hidden: Any = _key(_rows, None)
+    init_cell: Any = _key(_rows, None)
+    W_f: Any = _key(_matrix("N_rec + N_in", "N_rec"), None)
+    W_i: Any = _key(_matrix("N_rec + N_in", "N_rec"), None)
+    W_c: Any = _key(_matrix("N_rec + N_in", "N_rec"), None)
+    W_o: Any = _key(_matrix("N_rec + N_in", "N_rec"), None)
+    b_f: Any = _key(_matrix("N_rec"), None)
+    b_i: Any = _key(_matrix("N_rec"), None)
+    b_c: Any = _key(_matrix("N_rec"), None)
+    b_o: Any = _key(_matrix("N_rec"), None)
+    LSTM_output_activation: str | None = _key(_one_of("tanh", "sigmoid"), None)
+
+
+@dataclass(frozen=True)
+class GRUParams(SizeParams):
+    """Options of ``GRU`` alone: its gates, and where it starts."""
+
+    init_hidden: Any = _key(_rows, None)
+    W_z: Any = _key(_matrix("N_rec + N_in", "N_rec"), None)
+    W_r: Any = _key(_matrix("N_rec + N_in", "N_rec"), None)
+    W_n: Any = _key(_matrix("N_rec + N_in", "N_rec"), None)
+    b_z: Any = _key(_matrix("N_rec"), None)
+    b_r: Any = _key(_matrix("N_rec"), None)
+    b_n: Any = _key(_matrix("N_rec"), None)
+    b_h: Any = _key(_matrix("N_rec"), None)
+
+
+@dataclass(frozen=True)
 class NetworkParams:
     """Options of a network that are not the initializer's."""
 
@@ -333,7 +371,9 @@ def _known(*records: type) -> set[str]:
     return {f.name for record in records for f in fields(record)}
 
 
-NETWORK_KEYS = _known(NetworkParams, InitializerParams, LossParams, RegularizerParams) | _ELSEWHERE
+NETWORK_KEYS = _ELSEWHERE | _known(
+    NetworkParams, InitializerParams, LossParams, RegularizerParams, LSTMParams, GRUParams
+)
 _INITIALIZER_KEYS = _known(InitializerParams)
 TRAIN_KEYS = _known(TrainParams)
 WEIGHT_KEYS = ("init_state", "W_in", "W_rec", "W_out", "b_rec", "b_out")

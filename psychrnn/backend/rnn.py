@@ -54,6 +54,8 @@ class RNN(Weights):
 
     """
 
+    _own_keys: tuple[str, ...] = ()  # weights of a class that it gives start values itself
+
     def __init__(self, params: dict[str, Any]) -> None:
         ensure_eager()
         super().__init__(name=None)
@@ -284,15 +286,17 @@ class RNN(Weights):
             raise _checks.error(
                 f"{type(self).__name__}.{layers[0]}", expected, "a Keras layer", advice
             )
-        ours = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS}
+        ours = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS, *self._own_keys}
         stored = {k: v for k, v in self.initializer.initializations.items() if k not in ours}
-        if ours <= self.params.keys():  # a whole dict of weights was merged into params
+        if ours <= self.params.keys() | set(
+            self._own_keys
+        ):  # a whole dict of weights was merged into params
             stored.update({k: v for k, v in self.params.items() if k in variables.keys() - ours})
         for key in variables.keys() & stored.keys() - ours:
             where = f"{type(self).__name__}, stored {key}"
             values = training.checked_values(where, key, stored[key], variables[key])
             variables[key].assign(values)
-        unknown = stored.keys() - variables.keys() - {"dale_ratio", "transfer_function"}
+        unknown = stored.keys() - variables.keys() - self._settings().keys()
         unused = sorted(key for key in unknown if "/" not in key)
         if unused and self.load_weights_path is not None:
             warnings.warn(

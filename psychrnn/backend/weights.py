@@ -137,9 +137,11 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         weights["W_in"] = self.get_effective_W_in().numpy()
         weights["W_rec"] = self.get_effective_W_rec().numpy()
         weights["W_out"] = self.get_effective_W_out().numpy()
-        weights["dale_ratio"] = self.dale_ratio
-        weights["transfer_function"] = self.transfer_function
-        return weights
+        return {**weights, **self._settings()}
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what is kept beside the weights because they mean nothing without it."""
+        return {"dale_ratio": self.dale_ratio, "transfer_function": self.transfer_function}
 
     def set_weights(self, weights: Mapping[str, Any]) -> None:
         """Replace weights by arrays of the same names and shapes; others stay as they are.
@@ -157,12 +159,12 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         """
         self.build()
         where = f"{type(self).__name__}.set_weights"
-        variables = self.named_variables()
+        variables, settings = self.named_variables(), self._settings()
         checked = {}
         if not isinstance(weights, Mapping):
             raise _checks.error(where, "a dict of weights", _checks.shown(weights))
         for key, value in weights.items():
-            if key in ("dale_ratio", "transfer_function"):
+            if key in settings:
                 same = self._has(key, value)
             elif key in variables:
                 at = f"{where}, {key}"
@@ -186,6 +188,8 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         if key == "transfer_function":
             given = transfer_function_name(value) if callable(value) else value
             return str(given) == transfer_function_name(self.transfer_function)
+        if key != "dale_ratio":
+            return str(value) == self._settings()[key]
         ours = np.nan if self.dale_ratio is None else self.dale_ratio
         return np.array_equal(np.nan if value is None else value, ours, equal_nan=True)
 

@@ -103,7 +103,7 @@ class Basic(RNN):
 
 def leaky(transfer_function: Any) -> fused_loop.Units:
     """Return leaky units for the fused engine, whose constant is ``1 - alpha``."""
-    return fused_loop.Units(1, transfer_function, _advance, _retreat)
+    return fused_loop.Units(1, 0, transfer_function, _advance, _retreat)
 
 
 def _advance(product: Any, state: Any, constants: Any) -> Any:
