@@ -107,7 +107,7 @@ def unroll_fused(
     @tf.custom_gradient
     def run(matrix: Any, *state: Any) -> Any:
         starts = list(zip(*(parts.split(part) for part in state)))
-        ready, starts, matrix = parts.ready(inputs, starts, matrix)
+        ready, starts, _ = parts.ready(inputs, starts, matrix)
         ran = [
             program.forward(matrix, constants, scale, u, s, keys, first)
             for u, s, first in zip(ready, starts, parts.first)
@@ -183,39 +183,44 @@ def _program(units: Units, noisy: bool, draw: Any) -> _Program:
         matrix: Any, constants: Any, x: Any, records: Any, kept: Any, errors: Any, direct: Any
     ) -> Any:
         times, N_rec, trials = records[0].shape
-        steps = (times or tf.shape(records[0])[0]) - 1
-        inputs = tf.transpose(x, [1, 2, 0])
-        errors = tf.transpose(errors, [1, 2, 0])
-        errors = tf.concat([tf.zeros_like(errors[:1]), errors], axis=0)  # none of the start state
+        last = (times or tf.shape(records[0])[0]) - 2  # the last step
+        inputs = _with_zero(tf.transpose(x, [1, 2, 0]), at_end=True)  # none follows the last state
+        errors = _with_zero(tf.transpose(errors, [1, 2, 0]))  # the start state has no output
         one = tf.ones([1, trials], x.dtype)
-        driven = units.rows * N_rec
         back = tf.transpose(matrix[:, :N_rec])
 
-        def state_before(time: Any, u: Any, d_product: Any, d_state: Any) -> Any:
-            """Return the errors of the state before a product, and the product's share of dM."""
-            s = records[0][time]
-            with tf.GradientTape() as tape:
-                tape.watch(s)
-                rates = units.rates(s)
-            q = tf.concat([d_product, errors[time]], axis=0)
-            share = tf.matmul(q, tf.concat([rates, u, one], axis=0), transpose_b=True)
-            carried = tape.gradient(rates, s, output_gradients=tf.matmul(back, q))
-            carried = carried if direct is None else carried + direct[time]
-            return (d_state[0] + carried, *d_state[1:]), share
-
         def body(time: Any, delta: Any, d_matrix: Any) -> Any:
-            before, after = (tuple(r[at] for r in records) for at in (time, time + 1))
-            keep = kept[0][time] if kept else None
+            # from the errors of the state at time + 1, 0 at the end, to those at time
+            before, next_time = (
+                tuple(record[time] for record in records),
+                tf.minimum(time, last) + 1,
+            )
+            after = tuple(record[next_time] for record in records)
+            keep = kept[0][tf.minimum(time, last)] if kept else None
             d_product, d_state = units.retreat(delta, before, after, keep, constants)
-            delta, share = state_before(time, inputs[time], d_product, d_state)
-            return time - 1, delta, d_matrix + share
+            with tf.GradientTape() as tape:
+                tape.watch(before[0])
+                rates = units.rates(before[0])
+            column = tf.concat([rates, inputs[time], one], axis=0)
+            q = tf.concat([d_product, errors[time]], axis=0)
+            d_matrix += tf.matmul(q, column, transpose_b=True)
+            carried = tape.gradient(rates, before[0], output_gradients=tf.matmul(back, q))
+            carried = carried if direct is None else carried + direct[time]
+            return time - 1, (d_state[0] + carried, *d_state[1:]), d_matrix
 
-        nothing = tf.zeros([driven, trials], x.dtype)  # no product follows the last state
-        zeros = tuple(tf.zeros_like(record[0]) for record in records)
-        delta, share = state_before(steps, tf.zeros_like(inputs[0]), nothing, zeros)
+        zeros = tuple(tf.zeros([N_rec, trials], x.dtype) for _ in records)
+        # one loop and little around it: XLA runs such a program on the thread that calls it
         _, delta, d_matrix = tf.while_loop(
-            lambda time, *_: time >= 0, body, (steps - 1, delta, share), maximum_iterations=steps
+            lambda time, *_: time >= 0,
+            body,
+            (last + 1, zeros, tf.zeros_like(matrix)),
+            maximum_iterations=last + 2,
         )
         return d_matrix, tuple(tf.transpose(part) for part in delta)
 
     return _Program(compiled(forward), compiled(backward))
+
+
+def _with_zero(values: Any, at_end: bool = False) -> Any:
+    none = tf.zeros_like(values[:1])
+    return tf.concat([values, none] if at_end else [none, values], axis=0)
