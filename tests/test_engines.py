@@ -340,14 +340,15 @@ def test_loops_agree_in_double_precision():
 
     cell = Cell(
         lambda x_t, s: noisy(here["W"], *here["moment"], x_t, s),
-        lambda s: readout(here["W"], s),
         bind,
         [],
     )
 
     def generic(W, start):
         program = compile_cell(cell)
-        outputs, (states,) = unroll_generic(cell, program, x, (start,), W, keys, Parts(5, 2))
+        outputs, (states,) = unroll_generic(
+            cell, program, lambda s: readout(W, s), x, (start,), W, keys, Parts(5, 2)
+        )
         return outputs, states
 
     wanted = value_and_gradients(W, start, plain)

@@ -29,12 +29,12 @@ _REPLACED = (
 )  # fmt: skip
 # A step of these alone is compiled without a trial compilation.
 _KNOWN_TO_XLA = {
-    "Abs", "Add", "AddV2", "BiasAdd", "BitwiseXor", "Cast", "ConcatV2", "Const", "Elu", "Exp",
-    "ExpandDims", "Fill", "GatherV2", "Identity", "LeakyRelu", "Log", "MatMul", "Maximum", "Mean",
-    "Minimum", "Mul", "Neg", "NoOp", "Pack", "Placeholder", "Pow", "Prod", "Range",
-    "ReadVariableOp", "RealDiv", "Relu", "Relu6", "Reshape", "RightShift", "Selu", "Shape",
-    "Sigmoid", "Softplus", "Split", "SplitV", "Square", "StopGradient", "StridedSlice", "Sub",
-    "Sum", "Tanh", "Tile", "Transpose",
+    "Abs", "Add", "AddV2", "BiasAdd", "BitwiseXor", "Cast", "ConcatV2", "Const", "Elu",
+    "EnsureShape", "Exp", "ExpandDims", "Fill", "GatherV2", "Identity", "LeakyRelu", "Log",
+    "MatMul", "MatrixDiagPartV3", "Maximum", "Mean", "Minimum", "Mul", "Neg", "NoOp", "Pack",
+    "Placeholder", "Pow", "Prod", "Range", "ReadVariableOp", "RealDiv", "Relu", "Relu6",
+    "Reshape", "RightShift", "Selu", "Shape", "Sigmoid", "Softplus", "Split", "SplitV", "Square",
+    "StopGradient", "StridedSlice", "Sub", "Sum", "Tanh", "Tile", "Transpose",
 }  # fmt: skip
 _EFFECTIVE = ("get_effective_W_in", "get_effective_W_rec", "get_effective_W_out")
 
@@ -78,8 +78,8 @@ def _repeatable(function: Callable[[], Any]) -> bool:
         return not _side_effects(tf.function(function, autograph=False).get_concrete_function())
 
 
-def takes_any_length(model: Any) -> bool:
-    """Tell whether a forward pass may be compiled before the number of time steps is known."""
+def passes_data(model: Any) -> bool:
+    """Tell whether a model's forward pass is the library's: data in, for any number of steps."""
     return str(type(model).forward_pass.__module__).startswith("psychrnn.backend.")
 
 
@@ -142,7 +142,7 @@ def _run_generic(model: Any, step: Any, readout: Any, state: Any, number: int) -
             yield
 
     x, tensors = model.x, model.formed_weights
-    found = _probed(model, Cell(step, readout, bind, []), x, state, tensors)
+    found = _probed(model, Cell(step, bind, []), x, state, tensors)
     for key, note in (("plain", found.plain), ("together", found.together)):
         model.loop_notes.pop(key, None)
         if note is not None:
@@ -152,7 +152,11 @@ def _run_generic(model: Any, step: Any, readout: Any, state: Any, number: int) -
     padded, steps = _padded(x)
     keys = model.noise_keys(tf.shape(padded)[1])
     parts = Parts(x.shape[0], 1 if found.together else number)
-    outputs, states = unroll_generic(found.cell, found.program, padded, state, tensors, keys, parts)
+    x_is_data = passes_data(model)
+    tensors = {name: tensors[name] for name in found.tensors}
+    outputs, states = unroll_generic(
+        found.cell, found.program, readout, padded, state, tensors, keys, parts, x_is_data
+    )
     return outputs[:, :steps], tuple(part[:, :steps] for part in states)
 
 
@@ -177,6 +181,7 @@ class _Found(NamedTuple):
     Attributes:
         plain: why the step needs the plain loop, or None.
         together: why all trials of a batch must be run together, or None.
+        tensors: names of the effective weights that the step reads.
         cell: the cell, with the variables that its step reads.
         program: its compiled loops.
         trace: keeps alive what the key of this entry names.
@@ -185,6 +190,7 @@ class _Found(NamedTuple):
 
     plain: str | None = None
     together: str | None = None
+    tensors: tuple[str, ...] = ()
     cell: Any = None
     program: Any = None
     trace: Any = None
@@ -236,7 +242,9 @@ def _probed(model: Any, cell: Cell, x: Any, state: Any, tensors: dict[str, Any])
             return model._compiled[entry]
         cell = cell._replace(variables=list(graph.trainable_variables))
         program = compile_cell(cell)
-        found = _Found(None, together, cell, program, traced)
+        captured = {id(given) for given in outside}
+        read = tuple(name for name, value in formed.items() if id(value) in captured)
+        found = _Found(None, together, read, cell, program, traced)
         if not _kinds(traced) <= _KNOWN_TO_XLA and not _compiles(
             program, draw(trials), formed, key
         ):
@@ -285,8 +293,8 @@ def _compiles(program: Any, drawn: list[Any], tensors: dict[str, Any], key: Any)
     x, *state = (drawn[0][:, tf.newaxis], *drawn[1:])
     keys, first = key[tf.newaxis], tf.constant(0)
     try:
-        outputs, records = program.forward(x, tuple(state), tensors, keys, first)
-        program.backward(x, records, tensors, keys, first, tf.ones_like(outputs), None)
+        records = program.forward(x, tuple(state), tensors, keys, first)
+        program.backward(x, records, tensors, keys, first, list(records), True)
     except (tf.errors.OpError, ValueError, TypeError, NotImplementedError, LookupError):
         return False
     return True

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from psychrnn.backend._tensorflow import compiled, tf
 from psychrnn.backend.noise import Moment
 from psychrnn.backend.shards import Parts, Used
-from psychrnn.backend.unroll import checked_state
+from psychrnn.backend.unroll import batch_first, checked_state, read_out
 
 
 class Cell(NamedTuple):
@@ -26,23 +26,20 @@ class Cell(NamedTuple):
 
     Attributes:
         step: ``(x_t, *state) -> state``.
-        readout: ``(state) -> output`` of the first part of the state, row by row.
         bind: ``(tensors, moment)`` -> context in which the step uses these tensors and draws its
             noise for that moment.
-        variables: the trainable variables that step and readout read.
+        variables: the trainable variables that the step reads.
 
     """
 
     step: Callable[..., Any]
-    readout: Callable[[Any], Any]
     bind: Callable[[dict[str, Any], Moment | None], AbstractContextManager[None]]
     variables: list[Any]
 
     def run(self, x_t: Any, state: Any, tensors: dict[str, Any], moment: Moment | None) -> Any:
-        """Return output and new state, in that order, as one tuple."""
+        """Return the new state."""
         with self.bind(tensors, moment):
-            new = checked_state(self.step(x_t, *state), state)
-            return (self.readout(new[0]), *new)
+            return checked_state(self.step(x_t, *state), state)
 
 
 class Program(NamedTuple):
@@ -55,54 +52,56 @@ class Program(NamedTuple):
 def unroll_generic(
     cell: Cell,
     program: Program,
+    readout: Callable[[Any], Any],
     x: Any,
     state: tuple[Any, ...],
     tensors: dict[str, Any],
     keys: Any,
     parts: Parts,
+    x_is_data: bool = False,
 ) -> tuple[Any, tuple[Any, ...]]:
-    """Run a cell over all time points.
+    """Run a cell over all time points, and the readout over all states at once.
 
     Arguments:
         cell: the cell.
         program: ``compile_cell(cell)``.
+        readout: ``(state) -> output`` of the first part of the state, row by row.
         x: inputs, ``[N_batch, N_steps, N_in]``.
         state: start state, a tuple of ``[N_batch, ...]``.
         tensors: what the step uses beside its arguments, by name.
         keys: keys of the noise, ``[N_steps, 2]``, or None.
         parts: how the batch is divided.
+        x_is_data: True where no gradient has to reach ``x``.
 
     Returns:
         Outputs ``[N_batch, N_steps, N_out]``, and a tuple of states ``[N_batch, N_steps, ...]``.
 
     """
-    names, used = list(tensors), Used()
-    n_state, n_parts = len(state), len(parts.sizes)
+    names, n_state, n_parts = list(tensors), len(state), len(parts.sizes)
+    used = [Used() for _ in range(n_parts * n_state)]
 
     @tf.custom_gradient
     def run(x: Any, *rest: Any) -> Any:
         start, values = rest[:n_state], dict(zip(names, rest[n_state:]))
         pieces = parts.ready(*zip(parts.split(x), *(parts.split(part) for part in start)))
-        ran = [
+        records = [
             program.forward(u, tuple(s), values, keys, first)
             for (u, *s), first in zip(pieces, parts.first)
         ]
-        outputs = tf.concat([output for output, _ in ran], axis=0)
 
-        def gradient(d_outputs: Any, *d_records: Any, variables: Any = None) -> Any:
-            errors = parts.split(d_outputs)
-            direct = [
-                tuple(d_records[part * n_state : (part + 1) * n_state]) if used else None
-                for part in range(n_parts)
-            ]
+        def gradient(*d_records: Any, variables: Any = None) -> Any:
+            direct = [d_record if use else None for d_record, use in zip(d_records, used)]
+            (direct,) = parts.ready(direct)
             found = [
-                program.backward(u, record, values, keys, first, error, given)
-                for (u, *_), (_, record), first, error, given in zip(
-                    pieces, ran, parts.first, errors, direct
+                program.backward(
+                    u, record, values, keys, first, direct[n : n + n_state], not x_is_data
+                )
+                for n, (u, *_), record, first in zip(
+                    range(0, n_parts * n_state, n_state), pieces, records, parts.first
                 )
             ]
             d_x, d_start, d_values, d_variables = zip(*found)
-            gradients = [tf.concat(d_x, axis=0)]
+            gradients = [None if x_is_data else tf.concat(d_x, axis=0)]
             gradients += [tf.concat(part, axis=0) for part in zip(*d_start)]
             gradients += [tf.add_n([part[name] for part in d_values]) for name in names]
             if not variables:
@@ -111,15 +110,17 @@ def unroll_generic(
             of_variables = [tf.add_n(part) for part in zip(*d_variables)]
             return gradients, [of_variables[at[id(v)]] if id(v) in at else None for v in variables]
 
-        return (outputs, *(part for _, record in ran for part in record)), gradient
+        return tuple(part for record in records for part in record), gradient
 
-    outputs, *records = run(x, *state, *tensors.values())
-    records = [used.when_differentiated(part)[1:] for part in records]
+    found = run(x, *state, *tensors.values())
+    records = [use.when_differentiated(part) for use, part in zip(used, found)]
+    # the start state is read out too and dropped after that, where it is small
+    outputs = [read_out(readout, part)[:, 1:] for part in records[::n_state]]
     states = (
-        tf.concat([_batch_first(part) for part in records[n::n_state]], axis=0)
+        tf.concat([batch_first(part[1:]) for part in records[n::n_state]], axis=0)
         for n in range(n_state)
     )
-    return outputs, tuple(states)
+    return tf.concat(outputs, axis=0), tuple(states)
 
 
 def compile_cell(cell: Cell, jit: bool = True) -> Program:
@@ -130,71 +131,64 @@ def compile_cell(cell: Cell, jit: bool = True) -> Program:
         inputs = tf.transpose(x, [1, 0, 2])
         steps = inputs.shape[0] or tf.shape(inputs)[0]
 
-        def body(time: Any, state: Any, outputs: Any, records: Any) -> Any:
-            output, *new = cell.run(inputs[time], state, tensors, _moment(keys, time, first))
-            records = tuple(r.write(time + 1, part) for r, part in zip(records, new))
-            return time + 1, tuple(new), outputs.write(time, output), records
+        def body(time: Any, state: Any, records: Any) -> Any:
+            new = cell.run(inputs[time], state, tensors, _moment(keys, time, first))
+            return time + 1, new, tuple(r.write(time + 1, part) for r, part in zip(records, new))
 
         records = tuple(
             tf.TensorArray(part.dtype, steps + 1, element_shape=part.shape).write(0, part)
             for part in start
         )
-        outputs = tf.TensorArray(x.dtype, steps, infer_shape=True)
-        _, _, outputs, records = tf.while_loop(
-            lambda time, *_: time < steps,
-            body,
-            (0, start, outputs, records),
-            maximum_iterations=steps,
+        _, _, records = tf.while_loop(
+            lambda time, *_: time < steps, body, (0, start, records), maximum_iterations=steps
         )
-        return _batch_first(outputs.stack()), tuple(record.stack() for record in records)
+        return tuple(record.stack() for record in records)
 
     def backward(
-        x: Any, records: Any, tensors: Any, keys: Any, first: Any, errors: Any, direct: Any
+        x: Any, records: Any, tensors: Any, keys: Any, first: Any, direct: Any, into_x: bool
     ) -> Any:
-        inputs, errors = tf.transpose(x, [1, 0, 2]), tf.transpose(errors, [1, 0, 2])
+        inputs = tf.transpose(x, [1, 0, 2])
         steps = inputs.shape[0] or tf.shape(inputs)[0]
+
+        def with_direct(delta: Any, time: Any) -> Any:
+            return tuple(d if g is None else d + g[time] for d, g in zip(delta, direct))
 
         def body(time: Any, delta: Any, d_inputs: Any, sums: Any) -> Any:
             x_t, state = inputs[time], tuple(record[time] for record in records)
             # copies, so that the tape sees them used in this loop and not outside it
             local = {name: tf.identity(value) for name, value in tensors.items()}
+            sources = [*state, *local.values(), *variables, *([x_t] if into_x else [])]
             with tf.GradientTape(watch_accessed_variables=False) as tape:
-                sources = [x_t, *state, *local.values()]
-                tape.watch([*sources, *variables])
+                tape.watch(sources)
                 reached = cell.run(x_t, state, local, _moment(keys, time, first))
-            if direct is not None:
-                delta = tuple(d + g[time + 1] for d, g in zip(delta, direct))
             found = tape.gradient(
                 reached,
-                [*sources, *variables],
-                output_gradients=[errors[time], *delta],
+                sources,
+                output_gradients=list(with_direct(delta, time + 1)),
                 unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
             found = [tf.convert_to_tensor(gradient) for gradient in found]
-            sums = tuple(s + g for s, g in zip(sums, found[1 + len(state) :]))
-            delta = tuple(found[1 : 1 + len(state)])
-            return time - 1, delta, d_inputs.write(time, found[0]), sums
+            sums = tuple(s + g for s, g in zip(sums, found[len(state) :]))
+            d_inputs = tuple(array.write(time, found[-1]) for array in d_inputs)
+            return time - 1, tuple(found[: len(state)]), d_inputs, sums
 
         of_first = tuple(tf.zeros_like(record[0]) for record in records)
         zeros = tuple(tf.zeros_like(value) for value in [*tensors.values(), *variables])
-        d_inputs = tf.TensorArray(x.dtype, steps, element_shape=inputs.shape[1:])
+        d_inputs: tuple[Any, ...] = ()
+        if into_x:
+            d_inputs = (tf.TensorArray(x.dtype, steps, element_shape=inputs.shape[1:]),)
         _, delta, d_inputs, sums = tf.while_loop(
             lambda time, *_: time >= 0,
             body,
             (steps - 1, of_first, d_inputs, zeros),
             maximum_iterations=steps,
         )
-        if direct is not None:
-            delta = tuple(d + g[0] for d, g in zip(delta, direct))
+        d_x = batch_first(d_inputs[0].stack()) if into_x else tf.constant(0)
         d_tensors = dict(zip(tensors, sums))
-        return _batch_first(d_inputs.stack()), delta, d_tensors, sums[len(tensors) :]
+        return d_x, with_direct(delta, 0), d_tensors, sums[len(tensors) :]
 
     return Program(compiled(forward, jit), compiled(backward, jit))
 
 
 def _moment(keys: Any, time: Any, first: Any) -> Moment | None:
     return None if keys is None else Moment(keys[time], first)
-
-
-def _batch_first(values: Any) -> Any:
-    return tf.transpose(values, [1, 0, *range(2, len(values.shape))])

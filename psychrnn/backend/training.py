@@ -119,7 +119,7 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
         if not first_length:
             first_length.append(steps)
         shape = trials, steps
-        if steps != first_length[0] and engine.takes_any_length(model):
+        if steps != first_length[0] and engine.passes_data(model):
             shape = trials, None
         if shape not in updates:
             updates[shape] = make_update(model, shape, optimizer, options, fixed)

@@ -54,15 +54,20 @@ def unroll(
     for part, start in zip(states, state):
         part.set_shape([inputs.shape[0], *start.shape])
     first = states[0]  # [N_steps, N_batch, ...]
-    outputs = readout(tf.reshape(first, [-1, *first.shape[2:]]))
+    return read_out(readout, first), tuple(batch_first(part) for part in states)
+
+
+def read_out(readout: Callable[[Any], Any], states: Any) -> Any:
+    """Return outputs ``[N_batch, N_steps, N_out]`` of states ``[N_steps, N_batch, ...]``."""
+    outputs = readout(tf.reshape(states, [-1, *states.shape[2:]]))
     if not tf.is_tensor(outputs) or outputs.shape.rank != 2:
         got = str(getattr(outputs, "shape", None) or _checks.shown(outputs))
         raise _checks.error("output_timestep", "a tensor [rows, N_out]", got)
-    outputs = tf.reshape(outputs, [steps, tf.shape(x)[0], outputs.shape[-1]])
-    return _batch_first(outputs), tuple(_batch_first(part) for part in states)
+    return batch_first(tf.reshape(outputs, [*tf.unstack(tf.shape(states)[:2]), outputs.shape[-1]]))
 
 
-def _batch_first(values: Any) -> Any:
+def batch_first(values: Any) -> Any:
+    """Exchange the first two axes."""
     return tf.transpose(values, [1, 0, *range(2, len(values.shape))])
 
 
