@@ -135,6 +135,12 @@ def numeric(where: str, value: Any, expected: str = "an array of numbers") -> np
     return result
 
 
+def finite(values: np.ndarray) -> bool:
+    """Tell whether all numbers are finite; their sum tells it in most cases, and quickly."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
+
+
 def array(where: str, value: Any, axes: Sequence[tuple[str, int]], advice: str = "") -> np.ndarray:
     """Check a finite array and return a float copy of it.
 

@@ -281,7 +281,7 @@ def checked_inputs(where: str, model: Any, x: Any) -> np.ndarray:
             f"{array.shape}",
             "For a single trial pass x[np.newaxis]." if array.ndim == 2 else "",
         )
-    if not np.isfinite(array).all():
+    if not _checks.finite(array):
         raise _checks.error(where, "finite inputs", "NaN or infinity")
     return array
 
@@ -300,7 +300,7 @@ def checked_batch(where: str, model: Any, batch: Any) -> tuple[np.ndarray, ...]:
         if array.shape != shape:
             axes = "[N_batch, N_steps, N_out]"
             raise _checks.error(of_batch, f"{axes} = {shape}", f"{array.shape}")
-        if not np.isfinite(array).all():
+        if not _checks.finite(array):
             raise _checks.error(of_batch, "finite numbers", "NaN or infinity")
         arrays.append(array)
     return (*arrays, *batch[3:])

@@ -130,12 +130,14 @@ class PerceptualDiscrimination(Task):
         answer = times > offset + self.answer_delay
         x = self.rng.standard_normal((*shown.shape, 2))
         x *= np.expand_dims(noise, -1)
-        y, mask = np.empty_like(x), np.empty_like(x)
-        mask[...] = np.expand_dims(times >= offset, -1)
-        for channel in range(2):  # long rows, where a last axis of 2 would be slow
-            strong = np.equal(params["direction"], channel)
-            x[..., channel] += shown * (1 + strong * params["coherence"])
-            y[..., channel] = answer * np.where(strong, self.hi, self.lo)
+        strong = np.equal(params["direction"], 1)
+        coherence = params["coherence"]
+        # both channels as one complex number: loops over a last axis of 2 would be slow
+        inputs = (1 + ~strong * coherence) + 1j * (1 + strong * coherence)
+        targets = np.where(strong, self.lo, self.hi) + 1j * np.where(strong, self.hi, self.lo)
+        x += _as_channels(np.where(shown, inputs, 0))
+        y = _as_channels(np.where(answer, targets, 0))
+        mask = _as_channels(np.where(times >= offset, 1 + 1j, 0))
         return x, y, mask
 
     def accuracy_function(
@@ -143,3 +145,8 @@ class PerceptualDiscrimination(Task):
     ) -> np.float64:
         """Return the fraction of trials with the right choice (see ``choice_accuracy``)."""
         return choice_accuracy(correct_output, test_output, output_mask)
+
+
+def _as_channels(pairs: np.ndarray) -> np.ndarray:
+    """Return complex numbers ``[...]`` as real and imaginary parts ``[..., 2]``."""
+    return pairs[..., np.newaxis].view(np.float64)

@@ -324,7 +324,7 @@ class Task(ABC):
             if values.shape != shape:
                 axes = f"[{', '.join(names)}]"
                 raise _checks.error(f"{where}, {key}", f"{axes} = {shape}", f"{values.shape}")
-            if not np.isfinite(values).all():
+            if not _checks.finite(values):
                 raise _checks.error(f"{where}, {key}", "finite numbers", "NaN or infinity")
             arrays.append(values.astype(float, copy=False))
         return arrays
