@@ -1,10 +1,13 @@
 """One training step of the same network, written for each library the way its users write it.
 
 Each function takes sizes and returns a function that makes one update: forward, backward,
-gradients clipped to norm 1, Adam. The network is ``Basic`` with relu, and the loss the mean
+gradients clipped to norm 1, Adam; those of this library return a function that trains on and on
+and calls another after each update. The network is ``Basic`` with relu, and the loss the mean
 squared error. At size B only PsychRNN 1.0 and this library apply Dale's principle and a mask, and
 all draw recurrent noise: the others do less work. The weights of Keras start elsewhere.
 """
+
+import itertools
 
 import numpy as np
 
@@ -27,47 +30,29 @@ def weights(units):
 
 
 def _psychrnn(cls, trials, steps, units, hard):
-    import itertools
-
-    from psychrnn.backend.callbacks import Callback
-
     options = {"N_in": 2, "N_out": 2, "N_rec": units, "N_steps": steps, "N_batch": trials}
     options |= {"dt": 10, "tau": 100, "name": "speed", "seed": 1}
     if hard:
         options |= {"dale_ratio": 0.8, "autapses": False, "rec_noise": 0.1}
-    model = cls(options)
+    return _trained(cls(options), trials, steps)
+
+
+def _trained(model, trials, steps):
+    from psychrnn.backend.callbacks import Callback
 
     class Steps(Callback):
         """Hands control back after each update."""
 
         def on_step_end(self, loop):
-            switch.switch()
+            self.each()
 
-    # train() runs in a thread that waits between updates
-    import threading
-
-    class Switch:
-        def __init__(self):
-            self.go, self.done = threading.Semaphore(0), threading.Semaphore(0)
-
-        def switch(self):
-            self.done.release()
-            self.go.acquire()
-
-    switch = Switch()
-
-    def run():
-        switch.go.acquire()
+    def run(each):
+        steps_of_train = Steps()
+        steps_of_train.each = each
         batches = itertools.cycle([(*batch(trials, steps), None)])
-        model.train(batches, training_iters=1e12, verbosity=False, callbacks=[Steps()])
+        model.train(batches, training_iters=1e12, verbosity=False, callbacks=[steps_of_train])
 
-    threading.Thread(target=run, daemon=True).start()
-
-    def step():
-        switch.go.release()
-        switch.done.acquire()
-
-    return step
+    return run
 
 
 def psychrnn(*sizes):
@@ -185,7 +170,7 @@ def jax_scan(trials, steps, units, hard):
 
     data = [jnp.asarray(part) for part in batch(trials, steps)]
 
-    def loss(tensors, x, y, mask, key):
+    def loss(tensors, number, x, y, mask):
         W, W_in, W_out, b, b_out, start = tensors
 
         def one(state, given):
@@ -196,13 +181,21 @@ def jax_scan(trials, steps, units, hard):
                 state += 0.0447 * jax.random.normal(key, state.shape)
             return state, jax.nn.relu(state) @ W_out.T + b_out
 
-        keys = jax.random.split(key, steps)
+        keys = jax.random.split(jax.random.key(number), steps)
         _, outputs = jax.lax.scan(one, jnp.tile(start, (trials, 1)), (jnp.swapaxes(x, 0, 1), keys))
         return jnp.mean((mask * (jnp.swapaxes(outputs, 0, 1) - y)) ** 2)
 
+    return jax_adam(loss, [jnp.asarray(w) for w in weights(units)], data)
+
+
+def jax_adam(loss, tensors, data):
+    """Return a step of JAX that minimizes ``loss(tensors, number of the step, *data)``."""
+    import jax
+    import jax.numpy as jnp
+
     @jax.jit
-    def update(tensors, m, v, n, x, y, mask):
-        found = jax.grad(loss)(tensors, x, y, mask, jax.random.key(n))
+    def update(tensors, m, v, n, *data):
+        found = jax.grad(loss)(tensors, n, *data)
         found = [g / jnp.maximum(1.0, jnp.linalg.norm(g.ravel())) for g in found]
         m = [0.9 * a + 0.1 * g for a, g in zip(m, found)]
         v = [0.999 * a + 0.001 * g**2 for a, g in zip(v, found)]
@@ -210,7 +203,6 @@ def jax_scan(trials, steps, units, hard):
         new = [w - rate * a / (jnp.sqrt(c) + 1e-8) for w, a, c in zip(tensors, m, v)]
         return new, m, v, n + 1
 
-    tensors = [jnp.asarray(w) for w in weights(units)]
     zeros = [jnp.zeros_like(w) for w in tensors]
     memory = [(tensors, zeros, zeros, 0)]
 
@@ -220,17 +212,53 @@ def jax_scan(trials, steps, units, hard):
     return step
 
 
+def c_kernel(trials, steps, units, hard):
+    """Return a step of ``floor.c``, compiled here: the floor of what this arithmetic costs."""
+    import ctypes
+    import os
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
+    library = os.path.join(tempfile.mkdtemp(), "floor.so")
+    options = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
+    source = str(Path(__file__).with_name("floor.c"))
+    subprocess.run(["cc", *options, source, "-o", library, "-lm"], check=True)
+    update = ctypes.CDLL(library).update
+    update.restype = ctypes.c_double
+
+    flat = np.concatenate([w.ravel() for w in weights(units)])
+    m, v, gradient = (np.zeros_like(flat) for _ in range(3))
+    data = batch(trials, steps)
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    sizes = [ctypes.c_int(n) for n in (trials, steps, units, 2, 2)]
+    rest = [*sizes, ctypes.c_float(ALPHA), ctypes.c_float(RATE), ctypes.c_int(threads)]
+    number = [0]
+
+    def step():
+        number[0] += 1
+        arrays = [a.ctypes.data_as(ctypes.c_void_p) for a in (flat, m, v, gradient)]
+        given = [a.ctypes.data_as(ctypes.c_void_p) for a in data]
+        return update(*arrays, ctypes.c_int(number[0]), *given, *rest)
+
+    step.gradient = gradient
+    return step
+
+
 def psychrnn_1(trials, steps, units, hard):
     """Return a step of the published PsychRNN 1.0, in its own graph and session."""
-    import tensorflow as tf
-
     from psychrnn.backend.models.basic import Basic
 
     options = {"N_in": 2, "N_out": 2, "N_rec": units, "N_steps": steps, "N_batch": trials}
     options |= {"dt": 10, "tau": 100, "alpha": 0.1, "name": "speed"}
     if hard:
         options |= {"dale_ratio": 0.8, "autapses": False, "rec_noise": 0.1}
-    model = Basic(options)
+    return _trained_1(Basic(options), trials, steps)
+
+
+def _trained_1(model, trials, steps):
+    import tensorflow as tf
+
     model.build()
     optimizer = tf.compat.v1.train.AdamOptimizer(RATE)
     found = optimizer.compute_gradients(model.reg_loss)
@@ -251,4 +279,5 @@ ALL = {
     "Keras RNN, jit": keras_rnn,
     "PyTorch, usual loop": pytorch,
     "JAX, lax.scan": jax_scan,
+    "C, by hand": c_kernel,
 }

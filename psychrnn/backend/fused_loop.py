@@ -116,7 +116,7 @@ def unroll_fused(
 
         def gradient(d_outputs: Any, *d_records: Any) -> tuple[Any, ...]:
             direct = d_records if used else parts.nothing
-            errors = parts.split(d_outputs)
+            errors, direct = parts.ready(parts.split(d_outputs), direct)
             carried = [
                 program.backward(matrix, constants, *of_part)
                 for of_part in zip(inputs, records, kept, errors, direct)
@@ -193,10 +193,10 @@ def _program(units: Units, noisy: bool, draw: Any) -> _Program:
             # from the errors of the state at time + 1, 0 at the end, to those at time
             before, next_time = (
                 tuple(record[time] for record in records),
-                tf.minimum(time, last) + 1,
+                time + 1,
             )
             after = tuple(record[next_time] for record in records)
-            keep = kept[0][tf.minimum(time, last)] if kept else None
+            keep = kept[0][time] if kept else None
             d_product, d_state = units.retreat(delta, before, after, keep, constants)
             with tf.GradientTape() as tape:
                 tape.watch(before[0])

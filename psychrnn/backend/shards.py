@@ -56,11 +56,11 @@ class Parts:
 
     def ready(self, *values: Any) -> tuple[Any, ...]:
         """Hold every part back until all are there, so that they start together."""
-        flat = tf.nest.flatten(values)
         if len(self.sizes) == 1:
             return values
-        with tf.control_dependencies(flat):
-            flat = [tf.identity(value) for value in flat]
+        flat = tf.nest.flatten(values)
+        with tf.control_dependencies([value for value in flat if value is not None]):
+            flat = [None if value is None else tf.identity(value) for value in flat]
         return tf.nest.pack_sequence_as(values, flat)
 
 

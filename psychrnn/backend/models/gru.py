@@ -7,7 +7,7 @@ from typing import Any
 from psychrnn.backend import fused_loop
 from psychrnn.backend import params as options
 from psychrnn.backend._tensorflow import tf
-from psychrnn.backend.models.gated import Gated
+from psychrnn.backend.models.gated import Gated, sigmoid
 
 
 class GRU(Gated):
@@ -78,7 +78,7 @@ class GRU(Gated):
 
 def _advance(product: Any, state: Any, constants: Any) -> Any:
     N_rec = state[0].shape[0]
-    gates = tf.sigmoid(product[: 2 * N_rec])
+    gates = sigmoid(product[: 2 * N_rec])
     update, reset = tf.split(gates, 2)
     recalled = product[2 * N_rec : 3 * N_rec]
     new = tf.tanh(product[3 * N_rec :] + reset * recalled)

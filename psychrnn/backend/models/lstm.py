@@ -7,7 +7,7 @@ from typing import Any
 from psychrnn.backend import fused_loop
 from psychrnn.backend import params as options
 from psychrnn.backend._tensorflow import tf
-from psychrnn.backend.models.gated import Gated
+from psychrnn.backend.models.gated import Gated, sigmoid
 
 
 class LSTM(Gated):
@@ -94,7 +94,7 @@ def _units(shown: Any, slope: Any) -> fused_loop.Units:
 
     def advance(product: Any, state: Any, constants: Any) -> Any:
         N_rec = state[0].shape[0]
-        gates = tf.sigmoid(product[: 3 * N_rec])
+        gates = sigmoid(product[: 3 * N_rec])
         forget, write, read = tf.split(gates, 3)
         new = tf.tanh(product[3 * N_rec :])
         cell = forget * state[1] + write * new
@@ -117,5 +117,5 @@ def _units(shown: Any, slope: Any) -> fused_loop.Units:
 
 _UNITS = {
     "tanh": _units(tf.tanh, lambda value: 1 - value * value),
-    "sigmoid": _units(tf.sigmoid, lambda value: value * (1 - value)),
+    "sigmoid": _units(sigmoid, lambda value: value * (1 - value)),
 }
