@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from psychrnn import _checks, io
 from psychrnn._random import generator
@@ -289,8 +288,13 @@ def _per_connection(connectivity: np.ndarray) -> np.ndarray:
 
 def _is_feedforward(W: np.ndarray) -> bool:
     """Tell whether no activity returns to where it came from; then every eigenvalue is 0."""
-    loops, _ = connected_components(W != 0, directed=True, connection="strong")
-    return bool(loops == len(W) and not np.diag(W).any())
+    open_ends = W != 0
+    while len(open_ends):
+        fed = open_ends.any(axis=1)  # units without input cannot be part of a loop
+        if fed.all():
+            return False
+        open_ends = open_ends[np.ix_(fed, fed)]
+    return True
 
 
 def _stored_values(where: str, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from psychrnn.backend._tensorflow import tf
 
@@ -24,6 +23,8 @@ _SPREAD, _FIRST, _SECOND = 0x9E3779B9, 0x7FEB352D, 0x846CA68B
 @lru_cache(maxsize=1)
 def quantiles() -> np.ndarray:
     """Return the normal quantiles in the middle of 65,536 equal bins, scaled to variance 1."""
+    from scipy.special import ndtri  # here, for networks without noise need not load it
+
     size = 2**_TABLE_BITS
     values = ndtri((np.arange(size) + 0.5) / size)
     return (values / values.std()).astype(np.float32)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import loky
 import numpy as np
 
 from psychrnn import _checks
@@ -97,7 +97,7 @@ class Loop:
                 f"{self.trials} of {self.options.training_iters:g} trials. Use an endless "
                 "generator, or fewer training_iters. The weights reached so far are kept."
             ) from None
-        except loky.process_executor.BrokenProcessPool as reason:
+        except BrokenExecutor as reason:
             raise TrainingError(
                 f"{where}: a worker that makes batches died in update {self.epoch}, perhaps for "
                 "lack of memory. Use fewer workers. The weights reached so far are kept."
