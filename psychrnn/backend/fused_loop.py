@@ -184,26 +184,24 @@ def _program(units: Units, noisy: bool, draw: Any) -> _Program:
     ) -> Any:
         times, N_rec, trials = records[0].shape
         last = (times or tf.shape(records[0])[0]) - 2  # the last step
-        inputs = _with_zero(tf.transpose(x, [1, 2, 0]), at_end=True)  # none follows the last state
+        inputs = _with_zero(tf.transpose(x, [1, 0, 2]), at_end=True)  # none follows the last state
         errors = _with_zero(tf.transpose(errors, [1, 2, 0]))  # the start state has no output
-        one = tf.ones([1, trials], x.dtype)
+        one = tf.ones([trials, 1], x.dtype)
         back = tf.transpose(matrix[:, :N_rec])
 
         def body(time: Any, delta: Any, d_matrix: Any) -> Any:
-            # from the errors of the state at time + 1, 0 at the end, to those at time
-            before, next_time = (
-                tuple(record[time] for record in records),
-                time + 1,
-            )
-            after = tuple(record[next_time] for record in records)
+            # From the errors of the state at time + 1 to those at time. Nothing follows the last
+            # state: there the errors are 0, and XLA takes the last entry for one past the end.
+            before, after = (tuple(record[at] for record in records) for at in (time, time + 1))
             keep = kept[0][time] if kept else None
             d_product, d_state = units.retreat(delta, before, after, keep, constants)
             with tf.GradientTape() as tape:
                 tape.watch(before[0])
                 rates = units.rates(before[0])
-            column = tf.concat([rates, inputs[time], one], axis=0)
+            # rows, made anew: with few trials the product of columns takes XLA a third longer
+            row = tf.concat([units.rates(tf.transpose(before[0])), inputs[time], one], axis=1)
             q = tf.concat([d_product, errors[time]], axis=0)
-            d_matrix += tf.matmul(q, column, transpose_b=True)
+            d_matrix += tf.matmul(q, row)
             carried = tape.gradient(rates, before[0], output_gradients=tf.matmul(back, q))
             carried = carried if direct is None else carried + direct[time]
             return time - 1, (d_state[0] + carried, *d_state[1:]), d_matrix
