@@ -16,7 +16,14 @@ ROOT = Path(psychrnn.__file__).parent
 # Each room may import from rooms in earlier rows, and from files of its own row that come before.
 ROOMS = [
     ["_checks", "_random"],
-    ["tasks.task", "tasks.perceptual_discrimination", "tasks.batches", "backend.params", "io"],
+    [
+        "tasks.task",
+        "tasks.perceptual_discrimination",
+        "tasks.batches",
+        "io",
+        "backend.option_checks",
+        "backend.params",
+    ],
     ["backend._tensorflow"],
     ["backend.transfer_functions", "backend.constraints", "backend.agreement"],
     ["backend.initializations", "backend.loss_functions", "backend.regularizations"],
