@@ -11,6 +11,8 @@ from hypothesis.extra import numpy as hnp
 from refusals import INF, NAN, RAGGED, fast_collection, refused, table  # noqa: F401
 
 from psychrnn import (
+    GRU,
+    LSTM,
     AlphaIdentity,
     Basic,
     GaussianSpectralRadius,
@@ -156,9 +158,22 @@ def test_wrong_option_of_a_network(key, value, words, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+OF_GATES = {*options.GRUParams.__dataclass_fields__, *options.LSTMParams.__dataclass_fields__}
+OF_GATES -= {"N_in", "N_rec", "N_out"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("key", sorted(OF_GATES))
+def test_wrong_option_of_a_network_with_gates(key):
+    kind = LSTM if key in options.LSTMParams.__dataclass_fields__ else GRU
+    for value in ("zero", RAGGED, {}, max, 1.0, np.ones((3, 3)), np.full((6, 4), NAN)):
+        with pytest.raises(ParameterError, match=rf"^{kind.__name__}\.{key}: expected"):
+            kind(full_params(**{key: value}))
+
+
 def test_every_option_of_a_network_is_tried():
     tried = {case.values[0] for case in WRONG_PARAMS}
-    assert tried == options.NETWORK_KEYS - {"T"} | {"alpha"}
+    assert tried == options.NETWORK_KEYS - {"T"} - OF_GATES | {"alpha"}
 
 
 INITIALIZER_KEYS = set(WeightInitializer(**SIZES, W_rec=EYE).initializations) | set(SIZES)
