@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -34,9 +35,16 @@ LOSSES = {
 }
 
 
+count = itertools.count()
+
+
+def made(kind, engine, **options):
+    return make(kind, engine, name=f"gated {next(count)}", **options)
+
+
 def network(name, engine="auto", **options):
     kind, own, _ = KINDS[name]
-    return make(kind, engine, **{"init_state": None, **own, **options})
+    return made(kind, engine, **{"init_state": None, **own, **options})
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -137,7 +145,7 @@ def test_files_give_the_network_back(name, tmp_path):
             dict(np.load(tmp_path / "weights.npz")),
         ]
         for given in sources:
-            again = make(kind, "auto", **{"init_state": None, **given})
+            again = made(kind, "auto", **{"init_state": None, **given})
             np.testing.assert_array_equal(again.test(x).outputs, outputs)
         other = network(name, seed=9)
         assert np.abs(other.test(x).outputs - outputs).max() > 1e-3
@@ -164,7 +172,7 @@ def test_gates_that_params_give_are_used_and_checked():
 
 
 def test_files_of_other_networks_are_refused(tmp_path):
-    make(Basic, "auto").save(str(tmp_path / "basic"))
+    made(Basic, "auto").save(str(tmp_path / "basic"))
     path = str(tmp_path / "basic.npz")
     with pytest.raises(ParameterError, match=r"an entry 'init_hidden', got none.*another kind"):
         network("LSTM", load_weights_path=path)

@@ -14,6 +14,8 @@ import pytest
 
 import psychrnn
 from psychrnn import (
+    GRU,
+    LSTM,
     RNN,
     AlphaIdentity,
     Basic,
@@ -26,7 +28,8 @@ from psychrnn import (
 
 TASKS = {PerceptualDiscrimination: lambda **k: PerceptualDiscrimination(10, 100, 400, 6, **k)}
 INITIALIZERS = {WeightInitializer: {}, GaussianSpectralRadius: {}, AlphaIdentity: {"alpha": 0.7}}
-MODELS = {Basic, BasicScan}
+CONSTRAINED = {Basic, BasicScan}  # networks that Dale's principle, masks and noise act on
+MODELS = CONSTRAINED | {GRU, LSTM}
 SIZES = {"N_in": 2, "N_rec": 12, "N_out": 2}
 
 
@@ -123,6 +126,7 @@ class TestInitializer:
 class TestModel:
     def make(self, kind, **options):
         task = PerceptualDiscrimination(20, 100, 400, 6, seed=1)
+        options = options if kind in CONSTRAINED else {}
         return task, kind.for_task(task, N_rec=8, seed=1, **options)
 
     def test_it_trains_and_every_weight_learns(self, kind):
@@ -159,6 +163,8 @@ class TestModel:
             np.testing.assert_array_equal(again.get_weights()[key], value)
 
     def test_constraints_survive_training(self, kind):
+        if kind not in CONSTRAINED:
+            pytest.skip("it takes no constraints on recurrent weights")
         mask = np.tri(8) + np.eye(8, k=7)
         task, model = self.make(kind, dale_ratio=0.5, autapses=False, rec_connectivity=mask)
         model.train(task, training_iters=60, learning_rate=0.1, verbosity=False)
