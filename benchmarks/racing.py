@@ -1,5 +1,6 @@
 """Contestants as processes that take turns, so that a busy machine disturbs all alike."""
 
+import inspect
 import json
 import os
 import resource
@@ -34,7 +35,7 @@ def contest(make):
         begin[0] = time.perf_counter()
 
     run = make()
-    if run.__code__.co_varnames[: run.__code__.co_argcount] == ("each",):
+    if inspect.signature(run).parameters:
         run(each)
     while True:
         run()

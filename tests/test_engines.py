@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from networks import assert_same, batches, loss_and_gradients, make, value_and_gradients
 
 from psychrnn import Basic, ParameterError
 from psychrnn.backend import engine, noise
@@ -16,8 +16,6 @@ from psychrnn.backend.generic_loop import Cell, compile_cell, unroll_generic
 from psychrnn.backend.models.basic import BasicScan, leaky
 from psychrnn.backend.shards import Parts, number_of_shards
 from psychrnn.backend.unroll import unroll
-
-SIZES = {"N_in": 3, "N_rec": 7, "N_out": 2, "N_batch": 5, "N_steps": 11, "dt": 10}
 
 
 def bent(state):
@@ -38,7 +36,6 @@ LOSSES = {
     "rates": {"L2_firing_rate": 0.7, "L1_rec": 0.1},
 }
 TAU = {"scalar": 40.0, "per unit": np.linspace(20, 90, 7)}
-count = itertools.count()
 
 
 class OwnStep(Basic):
@@ -50,39 +47,6 @@ class OwnStep(Basic):
 
     def recurrent_timestep(self, rnn_in, state):
         return super().recurrent_timestep(rnn_in, self.gain * state)
-
-
-def make(kind, engine, **options):
-    given = {**SIZES, "tau": 40.0, "seed": 1, "name": f"engines {next(count)}", "engine": engine}
-    return kind({**given, "init_state": np.linspace(-1, 1, 7), **options})
-
-
-def loss_and_gradients(model, seed=2):
-    """Return what one update computes, without the optimizer."""
-    rng = np.random.default_rng(seed)
-    shapes = [(model.N_batch, model.N_steps, n) for n in (model.N_in, model.N_out, model.N_out)]
-    x, y = (tf.constant(rng.standard_normal(s), tf.float32) for s in shapes[:2])
-    mask = tf.constant(rng.integers(0, 2, shapes[2]), tf.float32)
-    trained = {k: v for k, v in model.named_variables().items() if v.trainable}
-
-    def compute(x, y, mask):
-        with tf.GradientTape() as tape, model.presented(x, y, mask):
-            loss = model.loss_function.set_model_loss(model)
-            loss += model.regularizer.set_model_regularization(model)
-            outputs, states = model.predictions, model.states
-        zeros = tf.UnconnectedGradients.ZERO
-        return loss, outputs, states, tape.gradient(loss, trained, unconnected_gradients=zeros)
-
-    if model.engine != "eager":
-        compute = tf.function(compute, autograph=False)
-    return tf.nest.map_structure(lambda t: tf.convert_to_tensor(t).numpy(), compute(x, y, mask))
-
-
-def assert_same(found, wanted, tolerance=1e-4):
-    for part, right in zip(tf.nest.flatten(found), tf.nest.flatten(wanted)):
-        np.testing.assert_allclose(
-            part, right, rtol=0, atol=tolerance * max(abs(right).max(), 1e-3)
-        )
 
 
 @pytest.mark.parametrize("transfer", TRANSFER)
@@ -157,6 +121,35 @@ def test_gradients_reach_inputs():
     assert_same(loss_and_gradients(model), wanted)
 
 
+def test_gradients_reach_inputs_through_a_forward_pass_of_one_model():
+    def scaled(model):
+        model.scale = tf.Variable(tf.ones(3), name="scale")
+
+        def forward_pass():
+            model.__dict__["x"] = model.x * model.scale
+            return type(model).forward_pass(model)
+
+        model.forward_pass = forward_pass
+        return model
+
+    wanted = loss_and_gradients(make(ScaledInput, "eager"))
+    found = loss_and_gradients(scaled(make(Basic, "generic")))
+    assert_same(found[3]["scale"], wanted[3]["scale"])
+
+
+def test_losses_see_the_shapes_of_a_batch():
+    shapes = []
+
+    def loss(predictions, y, output_mask):
+        shapes.append(predictions.shape.as_list())
+        return tf.reduce_mean(tf.square(output_mask * (predictions - y)))
+
+    for kind, which in ((Basic, "fused"), (Basic, "generic"), (OwnStep, "auto")):
+        model = make(kind, which, loss_function="own", own=loss)
+        model.train(batches([11]), training_iters=5, verbosity=False)
+    assert shapes and all(shape == [5, 11, 2] for shape in shapes)
+
+
 class Dropping(Basic):
     """Draws random numbers of its own, so that no step may be run twice."""
 
@@ -184,6 +177,13 @@ class OuterTensor(Basic):
         return self._unrolled(step, self.output_timestep)
 
 
+class MixedOutputs(Basic):
+    """Reads each state out beside others: not what a readout may do, and yet the same anywhere."""
+
+    def output_timestep(self, state):
+        return super().output_timestep(state) - tf.reduce_mean(state)
+
+
 class Uncompilable(Basic):
     """Uses an operation that XLA does not know, and that is the same when run again."""
 
@@ -205,6 +205,7 @@ def test_a_step_with_side_effects_runs_in_the_plain_loop():
     "kind, words",
     [
         (Whitening, "generic, 1 shard"),
+        (MixedOutputs, "not read out state by state"),
         (OuterTensor, "uses tensors made outside of it"),
         (Uncompilable, "XLA cannot compile its step"),
     ],
@@ -295,18 +296,6 @@ def leaky_in_double(noise_scale=None):
     return W, x, start, alpha, step, readout
 
 
-def value_and_gradients(W, start, unrolled):
-    @tf.function(autograph=False)
-    def compute(W, start):
-        with tf.GradientTape() as tape:
-            tape.watch([W, start])
-            outputs, states = unrolled(W, start)
-            loss = tf.reduce_sum(outputs**3) + tf.reduce_mean(tf.sin(states))
-        return loss, outputs, states, tape.gradient(loss, [W, start])
-
-    return tf.nest.map_structure(np.asarray, compute(W, start))
-
-
 def test_loops_agree_in_double_precision():
     W, x, start, alpha, step, readout = leaky_in_double()
     keys = tf.constant(np.random.default_rng(0).integers(0, 2**32, (11, 2)), tf.uint32)
@@ -357,13 +346,6 @@ def test_loops_agree_in_double_precision():
 
 
 # -- training -----------------------------------------------------------------------------------
-
-
-def batches(lengths, trials=5):
-    rng = np.random.default_rng(8)
-    for steps in itertools.cycle(lengths):
-        x, y = rng.standard_normal((trials, steps, 3)), rng.standard_normal((trials, steps, 2))
-        yield x, y, np.ones_like(y)
 
 
 @pytest.mark.parametrize("kind, which", [(Basic, "fused"), (OwnStep, "generic")])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 
 import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
+from networks import assert_same, batches, loss_and_gradients, make, value_and_gradients
 from reference_data import FOLDER, load, model_of, worst
-from test_engines import assert_same, batches, loss_and_gradients, make, value_and_gradients
 
-from psychrnn import GRU, LSTM, Basic, ParameterError, PerceptualDiscrimination
+from psychrnn import (
+    GRU,
+    LSTM,
+    Basic,
+    GaussianSpectralRadius,
+    ParameterError,
+    PerceptualDiscrimination,
+)
 from psychrnn.backend.fused_loop import Network, unroll_fused
 from psychrnn.backend.models import gru, lstm
 from psychrnn.backend.shards import Parts
@@ -35,16 +41,9 @@ LOSSES = {
 }
 
 
-count = itertools.count()
-
-
-def made(kind, engine, **options):
-    return make(kind, engine, name=f"gated {next(count)}", **options)
-
-
 def network(name, engine="auto", **options):
     kind, own, _ = KINDS[name]
-    return made(kind, engine, **{"init_state": None, **own, **options})
+    return make(kind, engine, **{**own, **options})
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -145,7 +144,7 @@ def test_files_give_the_network_back(name, tmp_path):
             dict(np.load(tmp_path / "weights.npz")),
         ]
         for given in sources:
-            again = made(kind, "auto", **{"init_state": None, **given})
+            again = make(kind, "auto", **given)
             np.testing.assert_array_equal(again.test(x).outputs, outputs)
         other = network(name, seed=9)
         assert np.abs(other.test(x).outputs - outputs).max() > 1e-3
@@ -172,7 +171,7 @@ def test_gates_that_params_give_are_used_and_checked():
 
 
 def test_files_of_other_networks_are_refused(tmp_path):
-    made(Basic, "auto").save(str(tmp_path / "basic"))
+    make(Basic, "auto").save(str(tmp_path / "basic"))
     path = str(tmp_path / "basic.npz")
     with pytest.raises(ParameterError, match=r"an entry 'init_hidden', got none.*another kind"):
         network("LSTM", load_weights_path=path)
@@ -205,6 +204,26 @@ def test_what_cannot_apply_is_named_once():
     np.testing.assert_array_equal(model.get_weights()["W_out"], model.W_out)
     with pytest.warns(UserWarning, match="GRU: rec_connectivity cannot"):
         network("GRU", rec_connectivity=1 - np.eye(7))
+
+
+def test_what_cannot_apply_is_named_where_an_initializer_asks_for_it():
+    init = GaussianSpectralRadius(N_in=3, N_rec=7, N_out=2, dale_ratio=0.8, seed=1)
+    with pytest.warns(UserWarning, match="GRU: dale_ratio cannot"):
+        network("GRU", initializer=init)
+    with pytest.warns(UserWarning, match="GRU: transfer_function cannot"):
+        network("GRU", transfer_function="tanh")
+    network("GRU", transfer_function="tanh", L2_firing_rate=0.1)
+    network("GRU", W_rec_train=None, autapses=None)  # None: not given
+
+
+def test_what_has_no_effect_is_refused():
+    model = network("LSTM")
+    with pytest.raises(ParameterError, match=r"LSTM.train.fixed_weights: .* W_rec\. Freeze"):
+        model.train(batches([11]), training_iters=5, fixed_weights={"W_rec": np.eye(7)})
+    with pytest.raises(ParameterError, match=r"LSTM.init_state: .*init_hidden and init_cell"):
+        model.init_state = np.zeros((5, 7))
+    with pytest.raises(AttributeError, match="LSTM_output_activation"):
+        model.LSTM_output_activation = "relu"
 
 
 # -- PsychRNN 1.0 -------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ def _repeatable(function: Callable[[], Any]) -> bool:
 
 def passes_data(model: Any) -> bool:
     """Tell whether a model's forward pass is the library's: data in, for any number of steps."""
-    return str(type(model).forward_pass.__module__).startswith("psychrnn.backend.")
+    of_library = str(type(model).forward_pass.__module__).startswith("psychrnn.backend.")
+    return of_library and "forward_pass" not in vars(model)
 
 
 def described(model: Any) -> str:
@@ -142,7 +143,7 @@ def _run_generic(model: Any, step: Any, readout: Any, state: Any, number: int) -
             yield
 
     x, tensors = model.x, model.formed_weights
-    found = _probed(model, Cell(step, bind, []), x, state, tensors)
+    found = _probed(model, Cell(step, bind, []), readout, x, state, tensors)
     for key, note in (("plain", found.plain), ("together", found.together)):
         model.loop_notes.pop(key, None)
         if note is not None:
@@ -196,7 +197,9 @@ class _Found(NamedTuple):
     trace: Any = None
 
 
-def _probed(model: Any, cell: Cell, x: Any, state: Any, tensors: dict[str, Any]) -> _Found:
+def _probed(
+    model: Any, cell: Cell, readout: Any, x: Any, state: Any, tensors: dict[str, Any]
+) -> _Found:
     """Try a step once, outside the batch, to see how it may be run."""
     shapes = [tuple(part.shape[1:]) for part in state]
     with tf.init_scope():
@@ -211,7 +214,10 @@ def _probed(model: Any, cell: Cell, x: Any, state: Any, tensors: dict[str, Any])
             dtypes = [x.dtype, *(part.dtype for part in state)]
             return [tf.cast(rng.standard_normal(s), d) for s, d in zip(sizes, dtypes)]
 
-        together = _mixes_trials(cell, draw(4), formed)
+        with model.using_weights(formed):
+            if _mixes_rows(lambda rows: [readout(rows)], draw(4)[1:2]):
+                return _Found(plain="its outputs are not read out state by state")
+        together = "trials depend on each other" if _mixes_trials(cell, draw(4), formed) else None
         trials = x.shape[0] if together else 4
         key = tf.constant([1, 2], tf.uint32)
 
@@ -253,25 +259,32 @@ def _probed(model: Any, cell: Cell, x: Any, state: Any, tensors: dict[str, Any])
         return found
 
 
-def _mixes_trials(cell: Cell, drawn: list[Any], tensors: dict[str, Any]) -> str | None:
+def _mixes_trials(cell: Cell, drawn: list[Any], tensors: dict[str, Any]) -> bool:
     """Tell whether a trial's next state depends on other trials of the batch, or on its place."""
     key = tf.constant([3, 4], tf.uint32)
 
+    def step(numbers: Any, x_t: Any, *state: Any) -> Any:
+        return cell.run(x_t, state, tensors, noise.Moment(key, numbers[0]))
+
+    return _mixes_rows(step, [tf.range(4), *drawn])
+
+
+def _mixes_rows(function: Callable[..., Any], drawn: list[Any]) -> bool:
+    """Tell whether what a function gives for a row depends on other rows."""
+
     def at(first: int, last: int) -> list[np.ndarray]:
-        x_t, *state = (part[first:last] for part in drawn)
-        return [p.numpy() for p in cell.run(x_t, tuple(state), tensors, noise.Moment(key, first))]
+        return [part.numpy() for part in function(*(part[first:last] for part in drawn))]
 
     try:
         whole, halves = at(0, 4), zip(at(0, 2), at(2, 4))
-        same = all(
+        return not all(
             np.allclose(part, np.concatenate(two), rtol=1e-4, atol=1e-4)
             for part, two in zip(whole, halves)
         )
     except ParameterError:
         raise
-    except Exception:  # a step for one batch size alone
-        same = False
-    return None if same else "trials depend on each other"
+    except Exception:  # such as a step for one batch size alone
+        return True
 
 
 def _side_effects(traced: Any) -> list[str]:

@@ -55,6 +55,7 @@ class RNN(Weights):
     """
 
     _own_keys: tuple[str, ...] = ()  # weights of a class that it gives start values itself
+    _idle_keys: tuple[str, ...] = ()  # weights that a class holds for its files and does not use
 
     def __init__(self, params: dict[str, Any]) -> None:
         ensure_eager()
@@ -288,9 +289,8 @@ class RNN(Weights):
             )
         ours = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS, *self._own_keys}
         stored = {k: v for k, v in self.initializer.initializations.items() if k not in ours}
-        if ours <= self.params.keys() | set(
-            self._own_keys
-        ):  # a whole dict of weights was merged into params
+        whole = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS}
+        if whole <= self.params.keys():  # a whole dict of weights was merged into params
             stored.update({k: v for k, v in self.params.items() if k in variables.keys() - ours})
         for key in variables.keys() & stored.keys() - ours:
             where = f"{type(self).__name__}, stored {key}"

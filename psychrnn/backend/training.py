@@ -325,6 +325,9 @@ def checked_fixed(model: Any, fixed: dict[str, Any]) -> dict[str, np.ndarray]:
         key = name if name in variables else own_names.get(name, name)
         if key not in variables:
             raise _checks.error(where, "names among " + ", ".join(variables), key)
+        if key in model._idle_keys:
+            advice = "Freeze the weights of its gates instead."
+            raise _checks.error(where, "weights that this network uses", key, advice)
         entries = _checks.numeric(f"{where}, {key}", value)
         if entries.ndim == 0:  # True freezes the whole weight
             entries = np.full(variables[key].shape, entries)

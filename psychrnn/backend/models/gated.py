@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
 
 from psychrnn import _checks
 from psychrnn._random import generator
+from psychrnn.backend import constraints
 from psychrnn.backend import params as options
 from psychrnn.backend._tensorflow import tf
 from psychrnn.backend.rnn import RNN
-
-# Weights of the base class that gated networks hold, as their files always did, and do not use.
-_IDLE = ("W_in", "W_rec", "b_rec", "init_state")
 
 
 class Gated(RNN):
@@ -24,6 +23,7 @@ class Gated(RNN):
     ``seed``, or are given by their names in params or in a weight file.
     """
 
+    _idle_keys = ("W_in", "W_rec", "b_rec", "init_state")
     _record: ClassVar[Any]  # the options of the class
     _starts: ClassVar[tuple[str, ...]]  # start states
     _gates: ClassVar[tuple[str, ...]]  # weights of the gates
@@ -35,29 +35,29 @@ class Gated(RNN):
         cls._own_keys = (*cls._starts, *cls._gates, *cls._biases)
 
     def _create_variables(self, initial: dict[str, Any]) -> None:
-        for key in _IDLE:
+        for key in self._idle_keys:
             setattr(self, f"{key}_train", False)
         super()._create_variables(initial)
         self.has_dale = False
         self._warn_of_idle_options(initial)
         self.N_concat = self.N_rec + self.N_in
-        self._own = self._read_own()
+        own = self._read_own()
         rng = generator(self._options.seed, 2)
         sizes = dict.fromkeys(self._starts, (1, self.N_rec))
         sizes |= dict.fromkeys(self._gates, (self.N_concat, self.N_rec))
         for key, size in sizes.items():
-            drawn, given = 0.1 * rng.standard_normal(size), getattr(self._own, key)
+            drawn, given = 0.1 * rng.standard_normal(size), getattr(own, key)
             trainable = key in self._gates or self._options.init_state_train
             values = drawn if given is None else self._first_row(key, given)
             setattr(self, key, tf.Variable(values, trainable, name=key, dtype=tf.float32))
         for key in self._biases:
-            given = getattr(self._own, key)
+            given = getattr(own, key)
             values = np.full(self.N_rec, self._start_of_biases) if given is None else given
             setattr(self, key, tf.Variable(values, name=key, dtype=tf.float32))
 
     def _read_own(self) -> Any:
         """Return the options of the class, of params and of a weight file together."""
-        where, known = type(self).__name__, {f for f in self._record.__dataclass_fields__}
+        where, known = type(self).__name__, set(self._record.__dataclass_fields__)
         stored = {k: v for k, v in self.initializer.initializations.items() if k in known}
         source = self.load_weights_path or self.initializer.load_weights_path
         if source is not None and not stored.keys() >= set(self._own_keys):
@@ -89,30 +89,49 @@ class Gated(RNN):
 
     def _warn_of_idle_options(self, initial: dict[str, Any]) -> None:
         """Warn once of all options that were given and do not act on gates."""
-        given, dale = self.params, initial["dale_ratio"] is not None
-        masked = {
-            "input_connectivity": not np.all(initial["input_connectivity"]),
-            "rec_connectivity": not np.all(initial["rec_connectivity"]),
-            "autapses": True,
-            "dale_ratio": dale,
-            "Dale_rec": (np.diag(initial["Dale_rec"]) < 0).any(),
-            "Dale_out": (np.diag(initial["Dale_out"]) <= 0).any(),
+        where = type(self).__name__
+        asked = options.read(options.InitializerParams, where, self.params)
+        penalties = options.read(options.RegularizerParams, where, self.params)
+        unmasked = np.eye(self.N_rec) if not asked.autapses else np.zeros(1)
+        masks = {
+            "input_connectivity": initial["input_connectivity"],
+            "rec_connectivity": np.maximum(initial["rec_connectivity"], unmasked),
         }
-        found = [key for key, acts in masked.items() if acts and given.get(key) is not None]
-        if given.get("autapses", True):
-            found = [key for key in found if key != "autapses"]
-        whole = set(options.WEIGHT_KEYS) <= given.keys()  # of another model, or of a file
-        found += [key for key in _IDLE if not whole and given.get(key) is not None]
-        found += [key for key in (f"{key}_train" for key in _IDLE[:3]) if not given.get(key, True)]
-        found += [key for key in ("L1_in", "L1_rec", "L2_in", "L2_rec") if given.get(key)]
+        found = [key for key, mask in masks.items() if not mask.all()]
+        found += [] if asked.autapses else ["autapses"]
+        if constraints.has_dale(initial["dale_ratio"], initial["Dale_rec"]):
+            found.append("dale_ratio" if asked.Dale_rec is None else "Dale_rec")
+        weights = {key: getattr(asked, key) for key in options.WEIGHT_KEYS}
+        if any(value is None for value in weights.values()):  # not those of a whole model
+            found += [key for key in self._idle_keys if weights[key] is not None]
+        found += [
+            f"{k}_train" for k in self._idle_keys[:3] if not getattr(self._options, f"{k}_train")
+        ]
+        found += [key for key in ("L1_in", "L1_rec", "L2_in", "L2_rec") if getattr(penalties, key)]
+        if (
+            asked.transfer_function not in (None, "relu", tf.nn.relu)
+            and not penalties.L2_firing_rate
+        ):
+            found.append("transfer_function")
         found += ["rec_noise"] if self.rec_noise else []
         if found:
             warnings.warn(
-                f"{type(self).__name__}: {', '.join(found)} cannot apply to a network with gates "
-                "and will have no effect on what it computes. Basic honours them.",
+                f"{where}: {', '.join(found)} cannot apply to a network with gates and will have "
+                "no effect on what it computes. Basic honours them.",
                 UserWarning,
                 stacklevel=2,
             )
+
+    @property
+    def init_state(self) -> Any:
+        """The start state that files hold and this network does not use."""
+        return super().init_state
+
+    @init_state.setter
+    def init_state(self, own: Any) -> None:
+        names = " and ".join(self._starts)
+        advice = f"This network starts from {names}: give them in its params."
+        raise _checks.error(f"{type(self).__name__}.init_state", names, "init_state", advice)
 
     def initial_state(self) -> tuple[Any, ...]:
         """Return the start state of every trial of the batch at hand, a tuple of tensors."""
@@ -127,9 +146,9 @@ class Gated(RNN):
         """Run the batch ``self.x``; return outputs and hidden states, batch first."""
         return self._unrolled(self.recurrent_timestep, self.output_timestep)
 
+    @abstractmethod
     def recurrent_timestep(self, rnn_in: Any, *state: Any) -> Any:
         """Return the state after one time step."""
-        raise NotImplementedError
 
     def why_no_fused_step(self) -> str | None:
         """Return what keeps this network from the fused engine: nothing."""

@@ -53,13 +53,19 @@ class LSTM(Gated):
     _biases = ("b_f", "b_i", "b_c", "b_o")
     _start_of_biases = 1.0
 
-    def _create_variables(self, initial: dict[str, Any]) -> None:
-        super()._create_variables(initial)
-        chosen = self._own.LSTM_output_activation
-        if chosen is None:  # weights of PsychRNN 1.0 do not say it
+    def _read_own(self) -> Any:
+        own = super()._read_own()
+        self._shown = own.LSTM_output_activation
+        if self._shown is None:  # weights of PsychRNN 1.0 do not say it
             stored = {**self.params, **self.initializer.initializations}
-            chosen = "sigmoid" if stored.keys() >= {"Dale_out", *self._own_keys} else "tanh"
-        self.LSTM_output_activation = chosen
+            whole = {*options.CONSTRAINT_KEYS, *self._own_keys}
+            self._shown = "sigmoid" if whole <= stored.keys() else "tanh"
+        return own
+
+    @property
+    def LSTM_output_activation(self) -> str:
+        """What the hidden state shows of the cell: 'tanh' or 'sigmoid'."""
+        return self._shown
 
     def _settings(self) -> dict[str, Any]:
         return {**super()._settings(), "LSTM_output_activation": self.LSTM_output_activation}
