@@ -58,7 +58,10 @@ def test_engines_agree(transfer, constraint, loss, tau):
     options |= CONSTRAINTS[constraint] | LOSSES[loss]
     wanted = loss_and_gradients(make(Basic, "eager", **options))
     assert len(wanted[3]) == 6
-    for kind, which in ((Basic, "fused"), (Basic, "generic"), (BasicScan, "auto")):
+    runs = [(Basic, "fused"), (Basic, "generic")]
+    if loss == "MSE" and tau == "scalar":  # it differs in the order of arguments alone
+        runs += [(BasicScan, "auto"), (BasicScan, "generic")]
+    for kind, which in runs:
         assert_same(loss_and_gradients(make(kind, which, shards=2, **options)), wanted)
 
 
