@@ -147,13 +147,13 @@ def plot_growth(results, path):
         for name in IN_GROWTH:
             points = [(n, rows[name]) for n, rows in series.items() if name in rows]
             points = [(n, row) for n, row in points if "failed" not in row]
-            for ax, key in zip(column, ("step_ms", "first_s")):
+            for ax, key in zip(column, ("step_ms", "first_s") if points else ()):
                 ax.plot([n for n, _ in points], [row[key] for _, row in points], ".-", label=name)
-        for ax, title in zip(column, ("training step (ms)", "first step, with imports (s)")):
-            ax.set(xscale="log", yscale="log", xlabel=axis)
+        for ax in column:
+            ax.set(xscale="log", xlabel=axis)
             ax.spines[["top", "right"]].set_visible(False)
-            if column is axes.T[0]:
-                ax.set_ylabel(title)
+    axes[0, 0].set(yscale="log", ylabel="training step (ms)")
+    axes[1, 0].set(ylim=0, ylabel="first step, with imports (s)")
     axes[0, 0].legend(frameon=False, fontsize="small")
     figure.savefig(path, dpi=120)
 
