@@ -2,8 +2,9 @@
 
 Run ``python benchmarks/speed.py`` from the root of the checkout. Libraries that are not installed
 are left out; ``--psychrnn PYTHON`` adds the published PsychRNN 1.0, where PYTHON is the
-interpreter of an environment that has it. Every contestant is a process of its own; they take
-turns, and the tables give medians. Parts:
+interpreter of an environment that has it, and ``--others PYTHON`` does so for PyTorch and JAX:
+TensorFlow imports a JAX that it finds beside it, which costs every start time and memory.
+Every contestant is a process of its own; they take turns, and the tables give medians. Parts:
 
 * ``steps``: one training step at sizes A to D, and its floor, a kernel in C by hand;
 * ``lstm``: the same for an LSTM at A and C;
@@ -51,10 +52,12 @@ IN_GROWTH = ("psychrnn", "psychrnn, own step", "PyTorch, usual loop", "JAX, lax.
 
 
 def commands(part, names, options, sizes=()):
-    """Return the command of each contestant; PsychRNN 1.0 needs an interpreter of its own."""
+    """Return the command of each contestant, with the interpreter that has its library."""
     found = {}
     for name in names:
         python = options.psychrnn if OLD in name else sys.executable
+        if name.startswith(("PyTorch", "JAX")):
+            python = options.others or sys.executable
         if python:
             task = json.dumps([part, name, sizes])
             found[name] = [python, __file__, "--contestant", task]
@@ -165,6 +168,7 @@ def main():
     parser.add_argument("--sizes", default="ABCD", help="of the parts steps and lstm")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--psychrnn", metavar="PYTHON")
+    parser.add_argument("--others", metavar="PYTHON")
     parser.add_argument("--contestant", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contestant:

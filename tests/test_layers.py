@@ -18,6 +18,7 @@ ROOMS = [
     ["_checks", "_random"],
     [
         "tasks.task",
+        "tasks.whole_batches",
         "tasks.perceptual_discrimination",
         "tasks.batches",
         "io",

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from psychrnn import _checks
-from psychrnn.tasks.task import Task, choice_accuracy
+from psychrnn.tasks.whole_batches import WholeBatchTask, as_pairs, diffusion_noise
 
 
-class PerceptualDiscrimination(Task):
+class PerceptualDiscrimination(WholeBatchTask):
     r"""Two noisy inputs are shown for a while; the network reports which one is stronger.
 
     During the stimulus the channel ``direction`` has mean ``1 + coherence``, the other one 1.
@@ -42,6 +42,8 @@ class PerceptualDiscrimination(Task):
 
     """
 
+    input_names = ("stimulus 0", "stimulus 1")
+    output_names = ("choice 0", "choice 1")
     answer_delay = 20  # ms between the end of the stimulus and the answer
 
     def __init__(
@@ -73,12 +75,16 @@ class PerceptualDiscrimination(Task):
         self.stim_noise = _checks.number(f"{where}.stim_noise", stim_noise, low=0)
         self.coherences = [_checks.number(f"{where}.coherences", c) for c in values]
 
-    def generate_trial_params(self, batch: int, trial: int) -> dict[str, Any]:
-        """Draw coherence, direction, onset time and stimulus duration (ms) of a trial."""
-        return {key: values[0] for key, values in self._drawn(1).items()}
+    def periods(self, params: dict[str, Any]) -> dict[str, tuple[float, float]]:
+        """Return start and end (ms) of the fixation, the stimulus and the response."""
+        onset, offset = params["onset_time"], params["onset_time"] + params["stim_duration"]
+        return {
+            "fixation": (0.0, onset),
+            "stimulus": (onset, offset),
+            "response": (min(offset + self.answer_delay, self.T), self.T),
+        }
 
     def _drawn(self, trials: int) -> dict[str, np.ndarray]:
-        """Draw the parameters of some trials, an array ``[trials]`` for each."""
         rng = self.rng
 
         def fixed_or(value: Any, drawn: Any) -> np.ndarray:
@@ -92,61 +98,20 @@ class PerceptualDiscrimination(Task):
             "stim_duration": rng.random(trials) * self.T / 4.0 + self.T / 8.0,
         }
 
-    def trial_function(self, time: float, params: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """Compute input, target and mask at one time (ms)."""
-        x, y, mask = self._at(np.array([time]), params)
-        return x[0], y[0], mask[0]
-
-    def generate_trial(self, params: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Compute a whole trial, equal to ``trial_function`` at every step."""
-        if self._changed("trial_function"):
-            return super().generate_trial(params)
-        return self._at(self._times(), params)
-
-    def generate_batch(self, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Draw a whole batch at once, from the same distribution as trial by trial."""
-        if self._changed("trial_function", "generate_trial", "generate_trial_params"):
-            return super().generate_batch(batch)
-        drawn = self._drawn(self.N_batch)
-        x, y, mask = self._at(self._times(), {k: v[:, np.newaxis] for k, v in drawn.items()})
-        keys, columns = list(drawn), zip(*(values.tolist() for values in drawn.values()))
-        params = np.array([dict(zip(keys, column)) for column in columns], dtype=object)
-        return x, y, mask, params
-
-    def _changed(self, *names: str) -> bool:
-        """Tell whether a subclass has its own way to make a trial, which must then be used."""
-        ours = PerceptualDiscrimination
-        return any(getattr(type(self), name) is not getattr(ours, name) for name in names)
-
-    def _times(self) -> np.ndarray:
-        return np.arange(self.N_steps) * self.dt
-
     def _at(self, times: np.ndarray, params: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """Compute input, target and mask ``[..., times, 2]`` for parameters ``[...]``."""
         onset = params["onset_time"]
         offset = onset + params["stim_duration"]
-        noise = np.sqrt(2 * 0.01 * np.sqrt(10) * np.sqrt(self.dt) * params["stim_noise"] ** 2)
         shown = (onset < times) & (times < offset)
         answer = times > offset + self.answer_delay
         x = self.rng.standard_normal((*shown.shape, 2))
-        x *= np.expand_dims(noise, -1)
+        x *= np.expand_dims(diffusion_noise(self.dt, params["stim_noise"]), -1)
+        y, mask = np.zeros_like(x), np.zeros_like(x)
         strong = np.equal(params["direction"], 1)
         coherence = params["coherence"]
-        # both channels as one complex number: loops over a last axis of 2 would be slow
         inputs = (1 + ~strong * coherence) + 1j * (1 + strong * coherence)
         targets = np.where(strong, self.lo, self.hi) + 1j * np.where(strong, self.hi, self.lo)
-        x += _as_channels(np.where(shown, inputs, 0))
-        y = _as_channels(np.where(answer, targets, 0))
-        mask = _as_channels(np.where(times >= offset, 1 + 1j, 0))
+        x_pairs = as_pairs(x)
+        np.add(x_pairs, inputs, out=x_pairs, where=shown)
+        np.copyto(as_pairs(y), targets, where=answer)
+        np.copyto(as_pairs(mask), 1 + 1j, where=times >= offset)
         return x, y, mask
-
-    def accuracy_function(
-        self, correct_output: np.ndarray, test_output: np.ndarray, output_mask: np.ndarray
-    ) -> np.float64:
-        """Return the fraction of trials with the right choice (see ``choice_accuracy``)."""
-        return choice_accuracy(correct_output, test_output, output_mask)
-
-
-def _as_channels(pairs: np.ndarray) -> np.ndarray:
-    """Return complex numbers ``[...]`` as real and imaginary parts ``[..., 2]``."""
-    return pairs[..., np.newaxis].view(np.float64)
