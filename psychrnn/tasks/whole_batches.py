@@ -54,9 +54,7 @@ class WholeBatchTask(Task):
 
     def _changed(self, *names: str) -> bool:
         """Tell whether a subclass has its own way to make a trial, which must then be used."""
-        return any(
-            getattr(type(self), name) is not getattr(WholeBatchTask, name) for name in names
-        )
+        return any(getattr(type(self), name) is not getattr(WholeBatchTask, name) for name in names)
 
     def _times(self) -> np.ndarray:
         return np.arange(self.N_steps) * self.dt
