@@ -25,6 +25,13 @@ _FUNCTION_HOMES = {
 }
 
 
+def name_of_function(function: Any) -> str | None:
+    """Return the name of one of TensorFlow's transfer functions, or None for another function."""
+    name = getattr(function, "__name__", None)
+    known = _FUNCTION_HOMES.get(getattr(function, "__module__", ""), ())
+    return name if name in known else None
+
+
 def save_weights(path: str, arrays: dict[str, Any]) -> str:
     """Write arrays to an ``.npz`` file that opens with ``allow_pickle=False``.
 

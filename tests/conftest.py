@@ -9,6 +9,19 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from reference_data import worst
+
+
+@pytest.fixture
+def check(record_property):
+    """Compare with a tolerance, and keep the deviation for the report of the run."""
+
+    def compare(what, got, wanted, tolerance):
+        deviation = worst(got, wanted)
+        record_property("deviation", (what, deviation, tolerance))
+        assert deviation <= tolerance, f"{what}: off by {deviation}, allowed {tolerance}"
+
+    return compare
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from refusals import INF, NAN, RAGGED, fast_collection, refused, table  # noqa: F401
 
 from psychrnn import Basic, ParameterError, PerceptualDiscrimination, Task, WeightInitializer
-from psychrnn.tasks.task import choice_accuracy
+from psychrnn.tasks.accuracy import choice_accuracy
 
 TASK = dict(dt=10, tau=100, T=50, N_batch=2)
 

@@ -17,13 +17,23 @@ ROOT = Path(psychrnn.__file__).parent
 ROOMS = [
     ["_checks", "_random"],
     [
+        "tasks.accuracy",
+        "tasks.batch",
         "tasks.task",
+        "tasks.trial",
         "tasks.whole_batches",
         "tasks.perceptual_discrimination",
+        "tasks.delayed_discrim",
+        "tasks.match_to_category",
+        "tasks.array_task",
         "tasks.batches",
         "io",
         "backend.option_checks",
         "backend.params",
+        "backend.curriculum",
+        "backend.numpy_functions",
+        "backend.simulator",
+        "backend.simulation",
     ],
     ["backend._tensorflow"],
     ["backend.transfer_functions", "backend.constraints", "backend.agreement"],
@@ -31,6 +41,7 @@ ROOMS = [
     ["backend.unroll", "backend.noise", "backend.shards"],
     ["backend.fused_loop", "backend.generic_loop", "backend.engine"],
     ["backend.names", "backend.summary"],
+    ["backend.array_checks", "backend.forward"],
     ["backend.optimizers", "backend.callbacks", "backend.training"],
     ["backend.weights", "backend.rnn"],
     ["backend.models.basic", "backend.models.gated"],
@@ -40,7 +51,8 @@ ORDER = [f"psychrnn.{name}" for row in ROOMS for name in row]
 PACKAGES = {"psychrnn", "psychrnn.tasks", "psychrnn.backend", "psychrnn.backend.models"}
 WITHOUT_TENSORFLOW = [
     "psychrnn", "psychrnn._checks", "psychrnn.tasks.task", "psychrnn.io",
-    "psychrnn.tasks.perceptual_discrimination", "psychrnn.backend.params",
+    "psychrnn.tasks.perceptual_discrimination", "psychrnn.tasks.trial", "psychrnn.tasks.array_task",
+    "psychrnn.backend.params", "psychrnn.backend.curriculum", "psychrnn.backend.simulation",
 ]  # fmt: skip
 
 

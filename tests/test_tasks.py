@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from psychrnn import PerceptualDiscrimination, Task
 from psychrnn._checks import ParameterError
-from psychrnn.tasks.task import Batch, choice_accuracy
+from psychrnn.tasks.accuracy import choice_accuracy
+from psychrnn.tasks.batch import Batch
 
 
 class Counting(Task):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -77,8 +78,7 @@ class StopAtPerformance(Callback):
         """Measure the performance on trials of their own."""
         if loop.epoch % loop.options.performance_epoch:
             return
-        x, y, mask, *_ = loop.next_held_out_batch()
-        outputs = loop.model.test(x).outputs
+        x, y, mask, outputs = loop.test()
         verbosity = loop.options.verbosity
         measure = loop.options.performance_measure
         performance = measure(x, y, mask, outputs, loop.epoch, loop.losses, verbosity)
@@ -87,6 +87,27 @@ class StopAtPerformance(Callback):
         loop.say(f"performance: {performance}")
         cutoff = loop.options.performance_cutoff
         loop.stop = cutoff is not None and performance >= cutoff
+
+
+class AdvanceCurriculum(Callback):
+    """Test the network every ``metric_epoch`` updates of a curriculum, and go on with its task."""
+
+    def on_step_end(self, loop: Loop) -> None:
+        """Test the network on trials of their own."""
+        curriculum = loop.options.curriculum
+        if loop.epoch % curriculum.metric_epoch:
+            return
+        tested = loop.test(curriculum.n_trials)
+        with _spoken(loop):
+            verbosity = loop.options.verbosity
+            changed = curriculum.metric_test(*tested, loop.epoch, loop.losses, verbosity)
+        loop.stop = changed and curriculum.stop_training
+        if changed and not loop.stop:
+            loop.replace_batches(curriculum.current_source)
+
+    def on_train_end(self, loop: Loop) -> None:
+        """Save the log."""
+        loop.options.curriculum.save()
 
 
 class SaveAtEnd(Callback):
@@ -114,6 +135,8 @@ class SayFinished(Callback):
 def standard(options: TrainParams) -> list[Any]:
     """Return the callbacks that the options ask for, in the documented order."""
     chosen: list[Any] = [SayFinished(), RecordLoss()]
+    if options.curriculum is not None:
+        chosen.append(AdvanceCurriculum())
     if options.training_weights_path is not None:
         chosen.append(SaveSnapshots())
     if options.performance_measure is not None:
@@ -158,6 +181,21 @@ class ShowProgress(Callback):
         """Move the bar."""
         self.bar.set_postfix(loss=f"{loop.loss:.4g}", refresh=False)
         self.bar.update(len(loop.batch[0]))
+
+
+@contextmanager
+def _spoken(loop: Loop) -> Iterator[None]:
+    """Let what is printed stand above the progress bar, where there is one."""
+    if not (loop.options.verbosity and interactive()):
+        yield
+        return
+    with io.StringIO() as caught:
+        try:
+            with redirect_stdout(caught):
+                yield
+        finally:
+            for line in caught.getvalue().splitlines():
+                loop.say(line)
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from psychrnn.backend.unroll import unroll
 
 # What the fused loop replaces: where a class or a model has its own, the loop is not used.
 _REPLACED = (
-    "recurrent_timestep", "output_timestep", "forward_pass", "initial_state", "recurrent_noise",
+    "recurrent_timestep", "output_timestep", "forward_pass", "initial_state", "start_state",
+    "recurrent_noise",
     "why_no_fused_step", "fused_step",
 )  # fmt: skip
 # A step of these alone is compiled without a trial compilation.
@@ -112,7 +113,7 @@ def run(model: Any, step: Callable[..., Any], readout: Callable[[Any], Any]) -> 
         readout: ``(state) -> output`` of the first part of the state, row by row.
 
     """
-    x, state = model.x, model.initial_state()
+    x, state = model.x, model.start_state()
     if model.y is None or model.engine == "eager" or not tf.inside_function():
         return _run_plain(model, step, readout, x, state)
     number = number_of_shards(type(model).__name__, model.shards, x.shape[0])
@@ -121,7 +122,7 @@ def run(model: Any, step: Callable[..., Any], readout: Callable[[Any], Any]) -> 
         keys = model.noise_keys(tf.shape(padded)[1])
         parts = Parts(x.shape[0], number)
         outputs, states = unroll_fused(model.fused_step(), padded, state, keys, parts)
-        return outputs[:, :steps], (states[:, :steps],)
+        return outputs[:, :steps], tuple(part[:, :steps] for part in states)
     return _run_generic(model, step, readout, state, number)
 
 

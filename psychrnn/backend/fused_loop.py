@@ -80,7 +80,7 @@ class Network(NamedTuple):
 
 def unroll_fused(
     network: Network, x: Any, state: tuple[Any, ...], keys: Any, parts: Parts
-) -> tuple[Any, Any]:
+) -> tuple[Any, tuple[Any, ...]]:
     """Run a network over all time points.
 
     Arguments:
@@ -91,8 +91,8 @@ def unroll_fused(
         parts: how the batch is divided.
 
     Returns:
-        Outputs ``[N_batch, N_steps, N_out]`` and the first part of the states,
-        ``[N_batch, N_steps, N_rec]``.
+        Outputs ``[N_batch, N_steps, N_out]`` and a tuple of states ``[N_batch, N_steps, N_rec]``,
+        of which only the first part takes a gradient.
 
     """
     # a user's function may read values that change: its program is not kept for the next model
@@ -103,6 +103,7 @@ def unroll_fused(
     scale = 0.0 if network.noise_scale is None else network.noise_scale
     inputs = parts.split(x)
     used = Used()
+    others: list[tuple[Any, ...]] = []  # parts of the state after the first, of each shard
 
     @tf.custom_gradient
     def run(matrix: Any, *state: Any) -> Any:
@@ -113,6 +114,7 @@ def unroll_fused(
             for u, s, first in zip(ready, starts, parts.first)
         ]
         outputs, records, kept = zip(*ran)
+        others.extend(record[1:] for record in records)
 
         def gradient(d_outputs: Any, *d_records: Any) -> tuple[Any, ...]:
             direct = d_records if used else parts.nothing
@@ -127,8 +129,11 @@ def unroll_fused(
         return (tf.concat(outputs, axis=0), *(record[0] for record in records)), gradient
 
     outputs, *records = run(network.matrix, *state)
-    states = [tf.transpose(used.when_differentiated(part)[1:], [2, 0, 1]) for part in records]
-    return outputs, tf.concat(states, axis=0)
+    first = [used.when_differentiated(part) for part in records]
+    return outputs, tuple(
+        tf.concat([tf.transpose(part[1:], [2, 0, 1]) for part in shards], axis=0)
+        for shards in (first, *zip(*others))
+    )
 
 
 class _Program(NamedTuple):

@@ -7,6 +7,8 @@ random generator, one pair for each time step of each update.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -103,3 +105,60 @@ def philox(moment: Moment, trials: int, units: int, unit_first: bool = False) ->
 
 
 GENERATORS = {"hash": hashed, "philox": philox}
+
+
+class RecurrentNoise:
+    """The part of a network that makes its recurrent noise."""
+
+    alpha: Any
+    rec_noise: float
+    y: Any
+    _options: Any
+    _moment: Any
+    _noise: dict[str, Any]
+
+    def _create_noise(self) -> None:
+        """Make the random generators of recurrent noise: testing must not disturb training."""
+        self.__dict__["_noise"] = {}
+        if not self.rec_noise:
+            return
+        if self._options.seed is None:
+            seeds = tf.random.uniform([2], maxval=2**31 - 1, dtype=tf.int32).numpy()
+        else:
+            seeds = np.random.SeedSequence(self._options.seed, spawn_key=(1,)).generate_state(2)
+        for use, seed in zip(("train", "test"), seeds):
+            self._noise[use] = source(int(seed))
+
+    def recurrent_noise(self, state: Any) -> Any:
+        r"""Return fresh noise :math:`\sqrt{2\alpha\sigma_{rec}^2}\,\epsilon` for a state."""
+        if not self.rec_noise:
+            return 0.0
+        if self._moment is None:  # called outside the time loop
+            own = self._noise["test" if vars(self).get("y") is None else "train"]
+            return self.noise_scale() * own.normal(tf.shape(state))
+        here, calls = self._moment
+        self.__dict__["_moment"] = (here, calls + 1)
+        here = here._replace(key=here.key + tf.constant(calls * 0x632BE5AB % 2**32, tf.uint32))
+        shape = tf.shape(state)
+        draw = GENERATORS[self._options.rec_noise_generator]
+        values = draw(here, shape[0], tf.reduce_prod(shape[1:]))
+        return self.noise_scale() * tf.cast(tf.reshape(values, shape), state.dtype)
+
+    def noise_scale(self) -> Any:
+        """Return the standard deviation of the noise of one step, a number or ``[N_rec]``."""
+        return np.sqrt(2 * self.alpha * self.rec_noise**2).astype(np.float32)
+
+    def noise_keys(self, steps: Any) -> Any:
+        """Draw the keys of a batch's noise, ``[steps, 2]``, or None where there is no noise."""
+        if not self.rec_noise:
+            return None
+        return keys(self._noise["test" if self.y is None else "train"], steps)
+
+    @contextmanager
+    def at_moment(self, moment: Any) -> Iterator[None]:
+        """Let noise be that of one moment in a batch."""
+        before, self.__dict__["_moment"] = self._moment, moment and (moment, 0)
+        try:
+            yield
+        finally:
+            self.__dict__["_moment"] = before

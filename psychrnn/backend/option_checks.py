@@ -57,7 +57,7 @@ def tau(where: str, value: Any, known: dict[str, Any]) -> Any:
         result = _checks.array(where, value, [("N_rec", known["N_rec"])]).astype(np.float32)
         if (result <= 0).any():
             raise _checks.error(where, "numbers above 0", f"{result.min():g}")
-    if known["dt"] > np.min(result):
+    if known.get("dt", 0) > np.min(result):
         raise _checks.error(
             where,
             f"at least dt = {known['dt']:g} ms",
@@ -69,6 +69,13 @@ def tau(where: str, value: Any, known: dict[str, Any]) -> Any:
 
 def alpha(where: str, value: Any, known: dict[str, Any]) -> Any:
     """Check an ``alpha`` that the user states against dt / tau (a task's own is derived)."""
+    if not {"dt", "tau"} <= known.keys():  # of a simulator, which needs no more than alpha
+        if _checks.numeric(where, value, "numbers from 0 to 1").ndim == 0:
+            return _checks.number(where, value, above=0, high=1)
+        values = _checks.array(where, value, [("N_rec", known["N_rec"])])
+        for number in values:
+            _checks.number(where, number, above=0, high=1)
+        return values
     wanted = known["dt"] / known["tau"]
     if getattr(value, "derived", False):
         return wanted
@@ -209,3 +216,30 @@ def callbacks(where: str, value: Any) -> tuple[Any, ...]:
                 _checks.shown(callback),
             )
     return given
+
+
+def functions(where: str, value: Any, known: dict[str, Any]) -> list[Any]:
+    """Check one function for each stage of a curriculum."""
+    found = list(value) if isinstance(value, (list, tuple)) else []
+    if len(found) != known["stages"]:
+        expected = f"{known['stages']} functions, one for each task"
+        raise _checks.error(where, expected, _checks.shown(value))
+    return [_checks.function(f"{where}[{n}]", one) for n, one in enumerate(found)]
+
+
+def per_stage(where: str, value: Any, known: dict[str, Any]) -> list[float]:
+    """Check one number for each stage of a curriculum, or one for all."""
+    given = _checks.numeric(where, value, "numbers")
+    if given.shape not in ((), (known["stages"],)):
+        expected = f"{known['stages']} numbers, one for each task"
+        raise _checks.error(where, expected, _checks.shown(value))
+    values = np.broadcast_to(given, known["stages"]).tolist()
+    return [_checks.number(f"{where}[{n}]", one) for n, one in enumerate(values)]
+
+
+def curriculum(where: str, value: Any) -> Any:
+    """Check a curriculum."""
+    if not (hasattr(value, "metric_test") and hasattr(value, "check_for")):
+        advice = "Make one: Curriculum([easy_task, hard_task])."
+        raise _checks.error(where, "a Curriculum", _checks.shown(value), advice)
+    return value

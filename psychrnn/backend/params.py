@@ -7,7 +7,7 @@ is None counts as not given, except where None is the default anyway.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -162,6 +162,17 @@ class RegularizerParams:
 
 
 @dataclass(frozen=True)
+class SimulatorParams:
+    """Options of a simulator that was given weights and no model."""
+
+    N_rec: int = _key(check.plain(_checks.count))
+    dt: float | None = _key(check.plain(_checks.positive), None)
+    tau: Any = _key(check.tau, None)
+    alpha: Any = _key(check.alpha, None)
+    rec_noise: float = _key(check.plain(check.at_least_zero), 0.0)
+
+
+@dataclass(frozen=True)
 class TrainParams:
     """Options of ``train``."""
 
@@ -181,7 +192,23 @@ class TrainParams:
     performance_epoch: int = _key(check.plain(_checks.count), 1)
     callbacks: tuple[Any, ...] = _key(check.plain(check.callbacks), ())
     workers: int = _key(check.plain(check.workers), 0)
-    curriculum: Any = _key(check.plain(check.anything), None)
+    curriculum: Any = _key(check.plain(check.curriculum), None)
+    carry_state: bool = _key(check.plain(_checks.flag), False)
+
+
+@dataclass(frozen=True)
+class CurriculumParams:
+    """Options of ``Curriculum``."""
+
+    stages: int = _key(check.plain(_checks.count))
+    metric: Any = _key(check.plain(_checks.function), None)
+    accuracies: Any = _key(check.functions, None)
+    thresholds: Any = _key(check.per_stage, None)
+    metric_epoch: int = _key(check.plain(_checks.count), 10)
+    output_file: str | None = _key(check.plain(_checks.path), None)
+    n_trials: int | None = _key(check.plain(_checks.count), None)
+    patience: int = _key(check.plain(_checks.count), 1)
+    demote_below: Any = _key(check.per_stage, None)
 
 
 # Keys of tasks and of initializers with options of their own, in the same dict.
@@ -197,6 +224,7 @@ NETWORK_KEYS = _ELSEWHERE | _known(
 )
 _INITIALIZER_KEYS = _known(InitializerParams)
 TRAIN_KEYS = _known(TrainParams)
+_CURRICULUM_KEYS = _known(CurriculumParams) - {"stages"}
 WEIGHT_KEYS = ("init_state", "W_in", "W_rec", "W_out", "b_rec", "b_out")
 MASK_KEYS = ("input_connectivity", "rec_connectivity", "output_connectivity")
 AXES = {
@@ -249,6 +277,36 @@ def check_sizes(where: str, sizes: Mapping[str, int], key: str, value: Any) -> A
     return option.metadata["check"](f"{where}, {key}", value, dict(sizes))
 
 
+def read_simulator(where: str, given: Mapping[str, Any]) -> SimulatorParams:
+    """Check the options of a simulator; ``alpha`` is given, or follows from dt and tau."""
+    options = read(SimulatorParams, where, given)
+    if options.alpha is None:
+        for key in ("dt", "tau"):
+            if getattr(options, key) is None:
+                raise _checks.MissingParameterError(
+                    f"{where}.{key}: give alpha, or dt and tau (ms); without a model they are "
+                    "not known."
+                )
+        return replace(options, alpha=options.dt / options.tau)
+    return options
+
+
+def read_curriculum(where: str, given: Mapping[str, Any], stages: int) -> CurriculumParams:
+    """Check the options of a curriculum; lists have one entry for each stage."""
+    options = read(CurriculumParams, where, {**given, "stages": stages})
+    _checks.warn_near_misses(where, given, _CURRICULUM_KEYS)
+    if options.output_file is not None:
+        _checks.writable(f"{where}.output_file", options.output_file)
+    return options if options.thresholds else replace(options, thresholds=[0.9] * stages)
+
+
+def has_curriculum(where: str, given: Any) -> bool:
+    """Tell whether options of training name a curriculum."""
+    if not isinstance(given, Mapping):
+        raise _checks.error(where, "a dict of options", _checks.shown(given))
+    return given.get("curriculum") is not None
+
+
 def read_train(where: str, given: Mapping[str, Any]) -> TrainParams:
     """Check the options of training, and that they agree with each other."""
     switched_off = [key for key in ("clip_grads", "verbosity") if given.get(key, 0) is None]
@@ -261,11 +319,6 @@ def read_train(where: str, given: Mapping[str, Any]) -> TrainParams:
         raise _checks.ParameterError(
             f"{where}.{lack}: {have} was given without {lack}, so training will not be cutoff "
             "based on performance. Give both, or neither."
-        )
-    if options.curriculum is not None:
-        raise _checks.ParameterError(
-            f"{where}.curriculum: curriculum learning is not part of this version yet. "
-            "Train on one task after the other: train() continues from the current weights."
         )
     if options.save_weights_path is not None:
         _checks.writable(f"{where}.save_weights_path", options.save_weights_path)

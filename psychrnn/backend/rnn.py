@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,10 +10,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from psychrnn import _checks
-from psychrnn.backend import engine, initializations, names, noise, summary, training
+from psychrnn.backend import (
+    array_checks,
+    engine,
+    forward,
+    initializations,
+    names,
+    summary,
+    training,
+)
 from psychrnn.backend import params as options
 from psychrnn.backend._tensorflow import ensure_eager, tf
 from psychrnn.backend.loss_functions import LossFunction
+from psychrnn.backend.noise import RecurrentNoise
 from psychrnn.backend.regularizations import Regularizer
 from psychrnn.backend.weights import Weights
 
@@ -26,10 +34,10 @@ class TestResult(NamedTuple):
     states: np.ndarray
 
 
-_ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states")
+_ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states", "_last_state")
 
 
-class RNN(Weights):
+class RNN(RecurrentNoise, Weights):
     """Base class of recurrent networks: a subclass defines ``forward_pass``.
 
     Most new networks are a new step and derive from
@@ -91,7 +99,7 @@ class RNN(Weights):
         self.__dict__["_compiled"] = {}
         self._optimizer: Any = None
         self._formed: dict[str, Any] | None = None
-        self.__dict__.update(_moment=None, loop_notes={})
+        self.__dict__.update(_moment=None, _start=None, loop_notes={})
         self._create_noise()
         engine.check(self)
         names.register(self)
@@ -121,6 +129,22 @@ class RNN(Weights):
         """Return the start state of every trial of the batch at hand, a tuple of tensors."""
         return (self.init_state,)
 
+    def start_state(self) -> tuple[Any, ...]:
+        """Return the state that the batch at hand starts from, given or initial."""
+        if self._start is None:
+            return self.initial_state()
+        fresh, *given = self._start
+        return tuple(tf.where(fresh, new, old) for new, old in zip(self.initial_state(), given))
+
+    def state_spec(self) -> list[Any]:
+        """Return shape and type of each part of the state, for any number of trials."""
+        self.__dict__["x"] = tf.zeros([1, 1, self.N_in])
+        try:
+            parts = self.initial_state()
+        finally:
+            del self.__dict__["x"]
+        return [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in parts]
+
     @property
     def init_state(self) -> Any:
         """The start state of every trial of the batch at hand, ``[N_batch, N_rec]``."""
@@ -132,52 +156,6 @@ class RNN(Weights):
     @init_state.setter
     def init_state(self, own: Any) -> None:
         self._own_init_state = own
-
-    def _create_noise(self) -> None:
-        """Make the random generators of recurrent noise: testing must not disturb training."""
-        self.__dict__["_noise"] = {}
-        if not self.rec_noise:
-            return
-        if self._options.seed is None:
-            seeds = tf.random.uniform([2], maxval=2**31 - 1, dtype=tf.int32).numpy()
-        else:
-            seeds = np.random.SeedSequence(self._options.seed, spawn_key=(1,)).generate_state(2)
-        for use, seed in zip(("train", "test"), seeds):
-            self._noise[use] = noise.source(int(seed))
-
-    def recurrent_noise(self, state: Any) -> Any:
-        r"""Return fresh noise :math:`\sqrt{2\alpha\sigma_{rec}^2}\,\epsilon` for a state."""
-        if not self.rec_noise:
-            return 0.0
-        if self._moment is None:  # called outside the time loop
-            source = self._noise["test" if vars(self).get("y") is None else "train"]
-            return self.noise_scale() * source.normal(tf.shape(state))
-        here, calls = self._moment
-        self.__dict__["_moment"] = (here, calls + 1)
-        here = here._replace(key=here.key + tf.constant(calls * 0x632BE5AB % 2**32, tf.uint32))
-        shape = tf.shape(state)
-        draw = noise.GENERATORS[self._options.rec_noise_generator]
-        values = draw(here, shape[0], tf.reduce_prod(shape[1:]))
-        return self.noise_scale() * tf.cast(tf.reshape(values, shape), state.dtype)
-
-    def noise_scale(self) -> Any:
-        """Return the standard deviation of the noise of one step, a number or ``[N_rec]``."""
-        return np.sqrt(2 * self.alpha * self.rec_noise**2).astype(np.float32)
-
-    def noise_keys(self, steps: Any) -> Any:
-        """Draw the keys of a batch's noise, ``[steps, 2]``, or None where there is no noise."""
-        if not self.rec_noise:
-            return None
-        return noise.keys(self._noise["test" if self.y is None else "train"], steps)
-
-    @contextmanager
-    def at_moment(self, moment: Any) -> Iterator[None]:
-        """Let noise be that of one moment in a batch."""
-        before, self.__dict__["_moment"] = self._moment, moment and (moment, 0)
-        try:
-            yield
-        finally:
-            self.__dict__["_moment"] = before
 
     def why_no_fused_step(self) -> str | None:
         """Return what keeps this network from the fused engine, or None."""
@@ -198,16 +176,29 @@ class RNN(Weights):
     def _unrolled(self, step: Any, readout: Any) -> tuple[Any, Any]:
         with self.weights_formed_once():
             outputs, states = engine.run(self, step, readout)
+        self.__dict__["_last_state"] = tuple(part[:, -1] for part in states)
         return outputs, states[0]
 
     @contextmanager
-    def presented(self, x: Any, y: Any = None, output_mask: Any = None) -> Iterator[None]:
-        """Run the network on a batch; within, ``self.predictions`` and ``self.states`` exist."""
-        self.__dict__.update(x=x, y=y, output_mask=output_mask)
+    def presented(
+        self, x: Any, y: Any = None, output_mask: Any = None, start: Any = None
+    ) -> Iterator[None]:
+        """Run the network on a batch; within, ``self.predictions`` and ``self.states`` exist.
+
+        Arguments:
+            x: inputs, ``[N_batch, N_steps, N_in]``.
+            y: target outputs; None in a test.
+            output_mask: mask of the targets.
+            start: which trials start anew, ``[N_batch, 1]`` booleans, and each part of the state
+                that the others start from; None where all start anew.
+
+        """
+        self.__dict__.update(x=x, y=y, output_mask=output_mask, _start=start)
         try:
             self.__dict__.update(self._checked_result(self.forward_pass(), x.shape[:2]))
             yield
         finally:
+            self.__dict__["_start"] = None
             for key in _ONLY_WHILE_RUNNING:
                 self.__dict__.pop(key, None)
 
@@ -276,36 +267,6 @@ class RNN(Weights):
         self.__dict__["_initial"] = {key: v.numpy() for key, v in variables.items()}
         self.is_initialized = self.is_built = True
 
-    def _restore_own(self, variables: dict[str, Any]) -> None:
-        """Give a subclass's own variables the values of a file, or of a dict of weights.
-
-        They are made after this class is done, so it can only see to them now.
-        """
-        layers = [k for k, v in vars(self).items() if isinstance(v, tf.keras.layers.Layer)]
-        if layers:
-            expected, advice = "variables of its own", "Make it of tf.Variable, so it is trained."
-            raise _checks.error(
-                f"{type(self).__name__}.{layers[0]}", expected, "a Keras layer", advice
-            )
-        ours = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS, *self._own_keys}
-        stored = {k: v for k, v in self.initializer.initializations.items() if k not in ours}
-        whole = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS}
-        if whole <= self.params.keys():  # a whole dict of weights was merged into params
-            stored.update({k: v for k, v in self.params.items() if k in variables.keys() - ours})
-        for key in variables.keys() & stored.keys() - ours:
-            where = f"{type(self).__name__}, stored {key}"
-            values = training.checked_values(where, key, stored[key], variables[key])
-            variables[key].assign(values)
-        unknown = stored.keys() - variables.keys() - self._settings().keys()
-        unused = sorted(key for key in unknown if "/" not in key)
-        if unused and self.load_weights_path is not None:
-            warnings.warn(
-                f"{type(self).__name__}: {self.load_weights_path} holds {', '.join(unused)}, which "
-                "this network does not have. Was it saved by another kind of network?",
-                UserWarning,
-                stacklevel=4,
-            )
-
     def train(
         self,
         trial_batch_generator: Any = None,
@@ -327,7 +288,11 @@ class RNN(Weights):
                 ``performance_cutoff``: stop when the measure reaches the cutoff, tried every
                 ``performance_epoch`` (1) updates; ``save_weights_path``,
                 ``training_weights_path`` (a prefix), ``save_training_weights_epoch`` (100);
-                ``callbacks``, a list of :class:`~psychrnn.backend.callbacks.Callback`.
+                ``callbacks``, a list of :class:`~psychrnn.backend.callbacks.Callback`;
+                ``workers`` (0), processes that make batches; ``curriculum``, a
+                :class:`~psychrnn.backend.curriculum.Curriculum`, instead of the first argument;
+                ``carry_state`` (False), True to start each trial in the last state of the one
+                before it in its row of the batch.
             **keywords: the same options, shorter: ``train(task, learning_rate=1e-3)``.
 
         Returns:
@@ -351,13 +316,34 @@ class RNN(Weights):
         chosen = options.read_train(where, {**(train_params or {}), **keywords})
         return training.train(self, trial_batch_generator, chosen)
 
-    def test(self, trial_batch: Any, batch_size: int | None = None) -> TestResult:
+    def train_curric(self, train_params: Mapping[str, Any]) -> training.TrainResult:
+        """Train on a curriculum; the same as ``train(None, train_params)``.
+
+        Arguments:
+            train_params: dict of options of ``train``, with a
+                :class:`~psychrnn.backend.curriculum.Curriculum` under ``curriculum``.
+
+        Raises:
+            ParameterError: if there is no curriculum.
+
+        """
+        where = f"{type(self).__name__}.train_curric"
+        if not options.has_curriculum(where, train_params):
+            raise _checks.error(where, "a curriculum in train_params", "none")
+        return self.train(None, train_params)
+
+    def test(
+        self, trial_batch: Any, batch_size: int | None = None, initial_state: Any = None
+    ) -> TestResult:
         """Run the network on trials.
 
         Arguments:
             trial_batch: inputs, ``[N_batch, N_steps, N_in]``; any number of trials and steps.
             batch_size: number of trials to run at once, which bounds the memory that is needed
                 beside that of the result. By default as many as have 256 MB of states.
+            initial_state: state to start from, ``[N_rec]`` or one for each trial,
+                ``[N_batch, N_rec]``; of an LSTM a tuple of hidden and cell state. By default
+                that of the network.
 
         Returns:
             ``(outputs, states)``, ``[N_batch, N_steps, N_out]`` and ``[N_batch, N_steps, N_rec]``.
@@ -367,26 +353,48 @@ class RNN(Weights):
 
         """
         self.build()
-        x = training.checked_inputs(f"{type(self).__name__}.test", self, trial_batch)
+        where = f"{type(self).__name__}.test"
+        x = array_checks.checked_inputs(where, self, trial_batch)
+        start = None
+        if initial_state is not None:
+            start = array_checks.checked_start(where, self, initial_state, len(x))
         own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
         if own and batch_size is not None and batch_size != len(x):
-            where, expected = f"{type(self).__name__}.test.batch_size", "all trials at once"
+            expected = "all trials at once"
             advice = "init_state was set to a row for each trial: leave batch_size out."
-            raise _checks.error(where, expected, _checks.shown(batch_size), advice)
+            got = _checks.shown(batch_size)
+            raise _checks.error(f"{where}.batch_size", expected, got, advice)
         if batch_size is None:
             batch_size = len(x) if own else max(1, 2**26 // (x.shape[1] * self.N_rec))
-        size = _checks.count(f"{type(self).__name__}.test.batch_size", batch_size)
-        run = training.forward_for(self, x.shape[1])
-        if size >= len(x):
-            outputs, states = run(tf.constant(x))
-            return TestResult(outputs.numpy(), states.numpy())
-        outputs, states = None, None
-        for first in range(0, len(x), size):
-            part = run(tf.constant(x[first : first + size]))
-            if outputs is None:
-                outputs, states = (np.empty((len(x), *p.shape[1:]), np.float32) for p in part)
-            outputs[first : first + size], states[first : first + size] = (p.numpy() for p in part)
-        return TestResult(outputs, states)
+        size = _checks.count(f"{where}.batch_size", batch_size)
+        return TestResult(*forward.in_parts(self, x, start, size)[:2])
+
+    def test_sessions(
+        self, task: Any, trials: int = 10, carry_state: bool = False
+    ) -> list[tuple[Any, TestResult]]:
+        """Run a copy of a task whose trials depend on those before, one after the other.
+
+        Each row of a batch is a session: the task's ``observe`` is called after every trial.
+
+        Arguments:
+            task: a :class:`~psychrnn.tasks.task.Task`; the copy begins where the task is now.
+            trials: number of trials of each session.
+            carry_state: True to start each trial in the last state of the one before it.
+
+        Returns:
+            A list of ``(batch, result)`` as ``task`` and ``test`` give them, one for each trial.
+
+        Raises:
+            ParameterError: if the task has other numbers of channels.
+
+        """
+        self.build()
+        where = f"{type(self).__name__}.test_sessions"
+        count = _checks.count(f"{where}.trials", trials)
+        found = []
+        for batch, outputs, states in forward.sessions(self, where, task, count, carry_state):
+            found.append((batch, TestResult(outputs, states)))
+        return found
 
     def destruct(self) -> None:
         """Free this model and its name; other models are not touched. May be called twice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from psychrnn import _checks
-from psychrnn.backend import callbacks, engine, optimizers
+from psychrnn.backend import callbacks, engine, forward, optimizers
 from psychrnn.backend._tensorflow import tf
-from psychrnn.backend.params import AXES, TrainParams
+from psychrnn.backend.array_checks import checked_batch, checked_fixed
+from psychrnn.backend.params import TrainParams
 from psychrnn.tasks.batches import Batches
 from psychrnn.tasks.task import Task
 
@@ -52,6 +54,8 @@ class Loop:
         batch: the batch of the current update.
         loss: its total loss.
         losses: the recorded losses.
+        outputs: outputs of the current update, before its weights changed, where something
+            needs them.
         stop: a callback sets it True to end training after the current update.
         say: prints a line, where the run is verbose.
 
@@ -66,8 +70,11 @@ class Loop:
     batch: Any = None
     loss: float = np.nan
     losses: list[np.float32] = field(default_factory=list)
+    outputs: Any = None
     stop: bool = False
     say: Callable[[str], None] = print
+    state: Any = None  # what the next trials start from, with carry_state
+    held_out_state: Any = None
 
     def next_batch(self) -> Any:
         """Draw, check and return the next training batch."""
@@ -83,9 +90,39 @@ class Loop:
         if isinstance(self.batches, Batches):
             self.batches.wait()
 
-    def next_held_out_batch(self) -> Any:
-        """Draw, check and return the next batch for a test."""
-        return self._drawn(self.held_out)
+    def test(self, trials: int | None = None) -> tuple[np.ndarray, ...]:
+        """Run the network on batches that it is not trained on.
+
+        Arguments:
+            trials: number of trials, made of whole batches; one batch where None.
+
+        Returns:
+            Inputs, targets, mask and outputs of all trials.
+
+        """
+        model, count = self.model, 0
+        parts: list[tuple[Any, ...]] = []
+        while not parts or count < (trials or 0):
+            batch = self._drawn(self.held_out)
+            if self.options.carry_state:
+                start = forward.carried(model, self.held_out_state, len(batch[0]))
+                outputs, _, state = forward.in_parts(model, batch[0], start, len(batch[0]))
+                self.held_out_state = state
+            else:
+                outputs = model.test(batch[0]).outputs
+            if isinstance(self.held_out, Batches):
+                self.held_out.observe(batch, outputs)
+            parts.append((*batch[:3], outputs))
+            count += len(outputs)
+        return tuple(_joined(part) for part in zip(*parts))
+
+    def replace_batches(self, source: Any) -> None:
+        """Take training batches, and those of tests, from another task or generator."""
+        if isinstance(self.batches, Batches):
+            self.batches.close()
+        workers = self.options.workers
+        self.batches, self.held_out = iterators(self.model, source, workers)
+        self.state = self.held_out_state = None
 
     def _drawn(self, batches: Iterator[Any]) -> Any:
         where = f"{type(self.model).__name__}.train"
@@ -110,7 +147,12 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
     start = time.perf_counter()
     optimizer = optimizers.optimizer_for(model, options)
     fixed = checked_fixed(model, options.fixed_weights or {})
-    loop = Loop(model, options, *_iterators(model, source, options.workers))
+    if options.curriculum is not None:
+        options.curriculum.check_for(model)
+        source = options.curriculum.current_source
+    if options.carry_state:
+        forward.check_carries(f"{type(model).__name__}.train", model)
+    loop = Loop(model, options, *iterators(model, source, options.workers))
     updates: dict[Any, Any] = {}
     first_length: list[int] = []
 
@@ -121,9 +163,10 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
         shape = trials, steps
         if steps != first_length[0] and engine.passes_data(model):
             shape = trials, None
-        if shape not in updates:
-            updates[shape] = make_update(model, shape, optimizer, options, fixed)
-        return updates[shape]
+        key = shape, whole(loop)
+        if key not in updates:
+            updates[key] = make_update(model, shape, optimizer, options, fixed, whole(loop))
+        return updates[key]
 
     if options.training_iters > 0:  # the first batch tells the shape to compile for
         loop.batch = _first_batch(loop)
@@ -150,12 +193,13 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
 @contextmanager
 def _closed_at_end(loop: Loop) -> Iterator[None]:
     """End threads that make batches, however training ends."""
-    made = loop.batches
+    first = loop.batches
     try:
         yield
     finally:
-        if isinstance(made, Batches):
-            made.close()
+        for batches in (first, loop.batches):
+            if isinstance(batches, Batches):
+                batches.close()
 
 
 def _first_batch(loop: Loop) -> Any:
@@ -170,7 +214,8 @@ def _first_batch(loop: Loop) -> Any:
 def _step(loop: Loop, update: Any) -> None:
     x, y, mask, *_ = loop.batch
     loop.prepare_next_batch(len(x))
-    loss, largest, finite = update(tf.constant(x), tf.constant(y), tf.constant(mask))
+    start = forward.carried(loop.model, loop.state, len(x)) if loop.options.carry_state else ()
+    loss, largest, finite, *more = update(*(tf.constant(part) for part in (x, y, mask, *start)))
     loop.loss = float(loss)
     loop.wait_for_next_batch()
     if not finite:
@@ -180,12 +225,35 @@ def _step(loop: Loop, update: Any) -> None:
             "are kept. A smaller learning_rate, clip_grads=True or a smaller dt usually helps."
         )
     loop.trials += len(x)
+    if more:
+        loop.outputs, *loop.state = (part.numpy() for part in more)
+        if isinstance(loop.batches, Batches):
+            loop.batches.observe(loop.batch, loop.outputs)
 
 
-def _iterators(model: Any, source: Any, workers: int) -> tuple[Iterator[Any], Iterator[Any]]:
+def whole(loop: Loop) -> bool:
+    """Tell whether anything needs the outputs of updates."""
+    seen = isinstance(loop.batches, Batches) and loop.batches.in_turn
+    return seen or loop.options.carry_state
+
+
+def _joined(parts: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Join batches; shorter trials get zeros at their end, which a mask of 0 does not count."""
+    steps = max(part.shape[1] for part in parts)
+    padded = [np.pad(p, ((0, 0), (0, steps - p.shape[1]), (0, 0))) for p in parts]
+    return padded[0] if len(padded) == 1 else np.concatenate(padded)
+
+
+def iterators(model: Any, source: Any, workers: int) -> tuple[Iterator[Any], Iterator[Any]]:
     """Return training batches, and batches for tests, from a task or a generator."""
     if isinstance(source, Task) and type(source).batch_generator is Task.batch_generator:
-        return Batches(source, workers), Batches(source)
+        # tests must not mix into what a task observes of training
+        other = source if source.observe is None else copy.deepcopy(source)
+        return Batches(source, workers), Batches(other)
+    if getattr(source, "observe", None) is not None:
+        where = f"{type(model).__name__}.train, task {type(source).__name__}"
+        expected, got = "a task that makes its own batches", "a batch_generator of its own"
+        raise _checks.error(where, expected, got, "A task with observe needs that of Task.")
     if workers:
         expected, advice = "a task", "A generator cannot be divided: use workers=0."
         where = f"{type(model).__name__}.train, with workers"
@@ -203,20 +271,28 @@ def _iterators(model: Any, source: Any, workers: int) -> tuple[Iterator[Any], It
 
 
 def make_update(
-    model: Any, shape: Any, optimizer: Any, options: TrainParams, fixed: dict[str, np.ndarray]
+    model: Any,
+    shape: Any,
+    optimizer: Any,
+    options: TrainParams,
+    fixed: dict[str, np.ndarray],
+    whole: bool = False,
 ) -> Any:
     """Compile one update for batches of a shape ``(trials, steps)``, None for any.
 
     The update is: loss and penalties, gradient x (1 - fixed), clip, apply, and put back what
     must not change. It returns the loss, the largest absolute gradient and whether both were
-    finite; if not, all weights are as before.
+    finite; if not, all weights are as before. With ``whole`` it returns the outputs and each part
+    of the last state too, and with ``carry_state`` it takes what the trials start from.
     """
     named = {k: v for k, v in model.named_variables().items() if v.trainable}
     optimizers.prepare(model, optimizer, list(named.values()))
 
-    def update(x: Any, y: Any, mask: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = _total_loss(model, x, y, mask)
+    def update(x: Any, y: Any, mask: Any, *start: Any) -> Any:
+        with tf.GradientTape() as tape, model.presented(x, y, mask, start or None):
+            loss = model.loss_function.set_model_loss(model)
+            loss += model.regularizer.set_model_regularization(model)
+            more = (model.predictions, *vars(model).get("_last_state", ())) if whole else ()
         found = zip(named, tape.gradient(loss, list(named.values())))
         gradients = {k: tf.convert_to_tensor(g) for k, g in found if g is not None}
         if not gradients:
@@ -236,103 +312,13 @@ def make_update(
         for key, variable in named.items():
             keep = ~finite | fixed[key] if key in fixed else ~finite
             variable.assign(tf.where(keep, before[key], variable))
-        return loss, largest, finite
+        return loss, largest, finite, *more
 
     if model.engine == "eager":
         return update
-    signature = _signature(model, *shape)
-    return tf.function(update, autograph=False).get_concrete_function(*signature)
-
-
-def forward_for(model: Any, steps: int) -> Any:
-    """Return the model's forward pass for ``steps`` time steps, made at its first use."""
-    if steps not in model._compiled:
-
-        def forward(x: Any) -> Any:
-            with model.presented(x):
-                return model.predictions, model.states
-
-        if model.engine != "eager":
-            x, *_ = _signature(model, None, steps)
-            forward = tf.function(forward, autograph=False).get_concrete_function(x)
-        model._compiled[steps] = forward
-    return model._compiled[steps]
-
-
-def _signature(model: Any, trials: int | None, steps: int | None) -> list[Any]:
     channels = (model.N_in, model.N_out, model.N_out)
-    return [tf.TensorSpec([trials, steps, n], tf.float32) for n in channels]
-
-
-def _total_loss(model: Any, x: Any, y: Any, mask: Any) -> Any:
-    with model.presented(x, y, mask):
-        loss = model.loss_function.set_model_loss(model)
-        return loss + model.regularizer.set_model_regularization(model)
-
-
-def checked_inputs(where: str, model: Any, x: Any) -> np.ndarray:
-    """Return inputs as float32, or say what is wrong with them."""
-    expected = f"inputs [N_batch, N_steps, N_in = {model.N_in}]"
-    array = _checks.numeric(where, x, expected).astype(np.float32)
-    if array.ndim != 3 or array.shape[2] != model.N_in or 0 in array.shape:
-        raise _checks.error(
-            where,
-            expected,
-            f"{array.shape}",
-            "For a single trial pass x[np.newaxis]." if array.ndim == 2 else "",
-        )
-    if not _checks.finite(array):
-        raise _checks.error(where, "finite inputs", "NaN or infinity")
-    return array
-
-
-def checked_batch(where: str, model: Any, batch: Any) -> tuple[np.ndarray, ...]:
-    """Return ``(x, y, mask, ...)`` of a batch as float32, or say what is wrong with it."""
-    if not isinstance(batch, (tuple, list)) or len(batch) < 3:
-        got = f"{len(batch)} values" if isinstance(batch, (tuple, list)) else _checks.shown(batch)
-        raise _checks.error(f"{where}, batch", "(x, y, mask, params)", got)
-    x = checked_inputs(f"{where}, x of a batch", model, batch[0])
-    shape = (*x.shape[:2], model.N_out)
-    arrays = [x]
-    for key, value in zip(("y", "mask"), batch[1:3]):
-        of_batch = f"{where}, {key} of a batch"
-        array = _checks.numeric(of_batch, value).astype(np.float32)
-        if array.shape != shape:
-            axes = "[N_batch, N_steps, N_out]"
-            raise _checks.error(of_batch, f"{axes} = {shape}", f"{array.shape}")
-        if not _checks.finite(array):
-            raise _checks.error(of_batch, "finite numbers", "NaN or infinity")
-        arrays.append(array)
-    return (*arrays, *batch[3:])
-
-
-def checked_values(where: str, key: str, value: Any, variable: Any) -> np.ndarray:
-    """Return values for a variable, or say what is wrong with their shape or type."""
-    values = _checks.numeric(where, value)
-    if key == "init_state" and values.ndim == 1:
-        values = values[np.newaxis]
-    names = AXES.get(key, [f"axis {i}" for i in range(len(variable.shape))])
-    return _checks.array(where, values, list(zip(names, variable.shape)))
-
-
-def checked_fixed(model: Any, fixed: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Return the frozen entries of each weight as booleans, or say what is wrong with them."""
-    where = f"{type(model).__name__}.train.fixed_weights"
-    variables = model.named_variables()
-    own_names = {model.own_name(variable): key for key, variable in variables.items()}
-    result = {}
-    for name, value in fixed.items():
-        key = name if name in variables else own_names.get(name, name)
-        if key not in variables:
-            raise _checks.error(where, "names among " + ", ".join(variables), key)
-        if key in model._idle_keys:
-            advice = "Freeze the weights of its gates instead."
-            raise _checks.error(where, "weights that this network uses", key, advice)
-        entries = _checks.numeric(f"{where}, {key}", value)
-        if entries.ndim == 0:  # True freezes the whole weight
-            entries = np.full(variables[key].shape, entries)
-        array = checked_values(f"{where}, {key}", key, entries, variables[key])
-        if not np.isin(array, (0, 1)).all():
-            raise _checks.error(f"{where}, {key}", "1 (frozen) or 0 in every entry", "others")
-        result[key] = array.astype(bool)
-    return result
+    signature = [tf.TensorSpec([*shape, n], tf.float32) for n in channels]
+    if options.carry_state:
+        parts = [tf.TensorSpec([None, 1], tf.bool), *model.state_spec()]
+        signature += [tf.TensorSpec([shape[0], *p.shape[1:]], p.dtype) for p in parts]
+    return tf.function(update, autograph=False).get_concrete_function(*signature)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABCMeta
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from psychrnn import _checks, io
-from psychrnn.backend import constraints, names, training
+from psychrnn.backend import array_checks, constraints, names
 from psychrnn.backend import params as options
 from psychrnn.backend._tensorflow import tf
 from psychrnn.backend.transfer_functions import transfer_function_name
@@ -40,7 +41,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     _TF_MODULE_IGNORED_PROPERTIES = tf.Module._TF_MODULE_IGNORED_PROPERTIES | {
         "params", "initializer", "loss_function", "regularizer", "transfer_function",
         "_options", "_optimizer", "_compiled", "_initial", "_noise", "_formed",
-        "_moment", "loop_notes",
+        "_moment", "_start", "_last_state", "loop_notes",
     }  # fmt: skip
 
     def _create_variables(self, initial: dict[str, Any]) -> None:
@@ -122,6 +123,36 @@ class Weights(tf.Module, metaclass=_ModelMeta):
                 named[key] = variable
         return named
 
+    def _restore_own(self, variables: dict[str, Any]) -> None:
+        """Give a subclass's own variables the values of a file, or of a dict of weights.
+
+        They are made after this class is done, so it can only see to them now.
+        """
+        layers = [k for k, v in vars(self).items() if isinstance(v, tf.keras.layers.Layer)]
+        if layers:
+            expected, advice = "variables of its own", "Make it of tf.Variable, so it is trained."
+            raise _checks.error(
+                f"{type(self).__name__}.{layers[0]}", expected, "a Keras layer", advice
+            )
+        ours = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS, *self._own_keys}
+        stored = {k: v for k, v in self.initializer.initializations.items() if k not in ours}
+        whole = {*options.WEIGHT_KEYS, *options.CONSTRAINT_KEYS}
+        if whole <= self.params.keys():  # a whole dict of weights was merged into params
+            stored.update({k: v for k, v in self.params.items() if k in variables.keys() - ours})
+        for key in variables.keys() & stored.keys() - ours:
+            where = f"{type(self).__name__}, stored {key}"
+            values = array_checks.checked_values(where, key, stored[key], variables[key])
+            variables[key].assign(values)
+        unknown = stored.keys() - variables.keys() - self._settings().keys()
+        unused = sorted(key for key in unknown if "/" not in key)
+        if unused and self.load_weights_path is not None:
+            warnings.warn(
+                f"{type(self).__name__}: {self.load_weights_path} holds {', '.join(unused)}, which "
+                "this network does not have. Was it saved by another kind of network?",
+                UserWarning,
+                stacklevel=4,
+            )
+
     def own_name(self, variable: Any) -> str:
         """Return the name that a variable was made with."""
         return variable.name.split(":")[0].removeprefix(f"{self.name}/")
@@ -168,7 +199,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
                 same = self._has(key, value)
             elif key in variables:
                 at = f"{where}, {key}"
-                checked[key] = training.checked_values(at, key, value, variables[key])
+                checked[key] = array_checks.checked_values(at, key, value, variables[key])
                 fixed = key in options.CONSTRAINT_KEYS
                 same = not fixed or np.array_equal(checked[key], variables[key].numpy())
             elif isinstance(key, str) and "/" in key:

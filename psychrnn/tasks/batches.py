@@ -13,7 +13,8 @@ import cloudpickle
 import numpy as np
 
 from psychrnn import _checks
-from psychrnn.tasks.task import Batch, Task
+from psychrnn.tasks.batch import Batch
+from psychrnn.tasks.task import Task
 
 
 class Batches:
@@ -41,12 +42,19 @@ class Batches:
     """
 
     def __init__(self, task: Task, workers: int = 0) -> None:
+        self._task = task
         self._make: Callable[[int], Batch] = task.numbered_batches()
         self._next = 1
         self._ready: deque[Future[Batch]] = deque()
         self._workers = workers
         self._pool: Any = None
+        self.in_turn = task.observe is not None  # a batch may depend on what was seen before it
         if workers:
+            if self.in_turn:
+                where = f"{type(task).__name__}, with workers"
+                got = "one that defines observe, whose batches depend on those before"
+                expected, advice = "a task whose batches can be made in any order", "Use workers=0."
+                raise _checks.error(where, expected, got, advice)
             if task._own_rng:  # each process would draw the same numbers from a copy of it
                 where = f"{type(task).__name__}, with workers"
                 advice = "Give the task a seed and do not set its rng, or use workers=0."
@@ -64,10 +72,13 @@ class Batches:
         batch = self._ready.popleft().result()
         if self._workers:
             self.prepare()
+            batch = batch.of_task(self._task)  # it was made by a copy elsewhere
         return batch
 
     def prepare(self) -> None:
         """Begin to make the next batch, or the next two for each worker."""
+        if self.in_turn:
+            return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="psychrnn-batches")
         while len(self._ready) < max(1, 2 * self._workers):
@@ -82,6 +93,12 @@ class Batches:
         """Wait until a batch that this process is making is there; errors come with ``next``."""
         if self._ready and not self._workers:
             self._ready[0].exception()
+
+    def observe(self, batch: Any, outputs: np.ndarray) -> None:
+        """Tell the task what the network did, where it wants to know."""
+        if self._task.observe is not None:
+            x, y, mask, params, *_ = batch
+            self._task.observe(Batch(x, y, mask, params).of_task(self._task), outputs)
 
     def close(self) -> None:
         """Make no more batches. Workers stay for a while, to be used again."""

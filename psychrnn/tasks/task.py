@@ -6,29 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from psychrnn import _checks
 from psychrnn._random import generator
-
-
-class Batch(NamedTuple):
-    """Trials that are presented together.
-
-    Attributes:
-        x: inputs, ``[N_batch, N_steps, N_in]``.
-        y: target outputs, ``[N_batch, N_steps, N_out]``.
-        mask: weight of every target, ``[N_batch, N_steps, N_out]``; 0 where the output is free.
-        params: one dict of trial parameters for each trial, ``[N_batch]``.
-
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    mask: np.ndarray
-    params: np.ndarray
+from psychrnn.tasks.batch import Batch
 
 
 class _TaskAlpha(float):
@@ -51,7 +35,8 @@ class Task(ABC):
     """Base class of all experiments.
 
     A new experiment defines ``generate_trial_params`` and either ``trial_function`` (one time
-    point at a time) or, faster, ``generate_trial`` (a whole trial at once).
+    point at a time) or, faster, ``generate_trial`` (a whole trial at once, which
+    :class:`~psychrnn.tasks.trial.Trial` builds from named periods and channels).
 
     Arguments:
         N_in: number of input channels.
@@ -61,6 +46,10 @@ class Task(ABC):
         T: length of a trial (ms); a trial has ``N_steps = ceil(T / dt)`` steps.
         N_batch: number of trials in a batch.
         seed: integer that fixes every trial. Without it trials follow ``np.random.seed``.
+
+    Attributes:
+        input_names: names of the input channels, or None for numbers.
+        output_names: names of the output channels, or None for numbers.
 
     Raises:
         ParameterError: if a size is not a whole number of at least 1, or a time not above 0.
@@ -77,6 +66,9 @@ class Task(ABC):
         ((4, 10, 1), 4.0)
 
     """
+
+    input_names: tuple[str, ...] | None = None
+    output_names: tuple[str, ...] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,6 +90,10 @@ class Task(ABC):
         self.N_batch = _checks.count(f"{where}.N_batch", N_batch)
         self.N_in = _checks.count(f"{where}.N_in", N_in)
         self.N_out = _checks.count(f"{where}.N_out", N_out)
+        for key, size in (("input_names", self.N_in), ("output_names", self.N_out)):
+            names = getattr(self, key)
+            if names is not None and (isinstance(names, str) or len(set(names)) != size):
+                raise _checks.error(f"{where}.{key}", f"{size} different names", names)
         for key, value in (("dt", dt), ("T", T)):
             _checks.positive(f"{where}.{key}", value)
         times = _checks.numeric(f"{where}.tau", tau, "a number above 0, or one for each unit")
@@ -168,6 +164,21 @@ class Task(ABC):
 
         """
 
+    def periods(self, params: dict[str, Any]) -> dict[str, tuple[float, float]]:
+        """Return start and end (ms) of each named period of a trial; none unless defined.
+
+        :func:`~psychrnn.tasks.trial.in_sequence` makes the dict from durations.
+
+        Arguments:
+            params: what ``generate_trial_params`` returned for this trial.
+
+        """
+        return {}
+
+    # A task whose trials depend on what the network did defines observe(batch, outputs), which is
+    # called after every update. Batches are then made one after the other.
+    observe: Callable[[Batch, np.ndarray], None] | None = None
+
     def accuracy_function(
         self, correct_output: np.ndarray, test_output: np.ndarray, output_mask: np.ndarray
     ) -> float:
@@ -186,7 +197,7 @@ class Task(ABC):
             f"{type(self).__name__}.accuracy_function: this task does not say what counts as "
             "correct. Define accuracy_function(self, correct_output, test_output, output_mask) "
             "in the class and return a number between 0 and 1; "
-            "psychrnn.tasks.task.choice_accuracy scores choices between output channels."
+            "psychrnn.tasks.accuracy.choice_accuracy scores choices between output channels."
         )
 
     def get_task_params(self) -> dict[str, Any]:
@@ -271,7 +282,7 @@ class Task(ABC):
             raise _checks.error(where, "x, y, mask and params", _checks.shown(made))
         *arrays, params = made
         x, y, mask = self._checked("generate_batch", arrays, ("N_batch", self.N_batch))
-        return Batch(x, y, mask, params)
+        return Batch(x, y, mask, params).of_task(self)
 
     def generate_batch(self, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Compute a whole batch, by default trial by trial.
@@ -287,7 +298,8 @@ class Task(ABC):
         trials, params = [], np.empty(self.N_batch, dtype=object)
         for trial in range(self.N_batch):
             params[trial] = self.generate_trial_params(batch, trial)
-            trials.append(self._checked("generate_trial", self.generate_trial(params[trial])))
+            made = self._padded(self.generate_trial(params[trial]))
+            trials.append(self._checked("generate_trial", made))
         x, y, mask = (np.stack(part) for part in zip(*trials))
         return x, y, mask, params
 
@@ -311,6 +323,18 @@ class Task(ABC):
         finally:
             np.random.set_state(state)
             self._rng = outside
+
+    def _padded(self, made: Any) -> Any:
+        """Append zeros, which do not count, to a trial that is shorter than T."""
+        if not (isinstance(made, (tuple, list)) and len(made) == 3):
+            return made
+        shapes = [np.shape(part) for part in made]
+        lengths = {shape[0] for shape in shapes if len(shape) == 2}
+        short = len(lengths) == 1 and all(len(shape) == 2 for shape in shapes)
+        if not short or not 0 < (steps := lengths.pop()) < self.N_steps:
+            return made
+        more = ((0, self.N_steps - steps), (0, 0))
+        return [np.pad(np.asarray(part), more) for part in made]
 
     def _checked(self, maker: str, made: Any, *leading: tuple[str, int]) -> list[np.ndarray]:
         where = f"{type(self).__name__}.{maker}"
@@ -343,47 +367,3 @@ def _no_trial_function(self: Task, time: float, params: dict[str, Any]) -> Any:
         f"{type(self).__name__}.trial_function: this task makes whole trials. "
         "Call generate_trial(params) instead."
     )
-
-
-def choice_accuracy(
-    correct_output: np.ndarray, test_output: np.ndarray, output_mask: np.ndarray
-) -> np.float64:
-    r"""Return the fraction of trials in which the network chose the right output channel.
-
-    The choice is :math:`\arg\max_k \sum_t m_{tk} o_{tk}` (ties: the lowest channel).
-    Trials in which the mask is 0 throughout ask for no choice and are left out.
-
-    Arguments:
-        correct_output: target outputs, ``[N_batch, N_steps, N_out]``.
-        test_output: outputs of the network, the same shape.
-        output_mask: mask of the targets, the same shape.
-
-    Raises:
-        ParameterError: if the shapes differ, or no trial has a mask above 0.
-
-    Example:
-        >>> y = np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
-        >>> float(choice_accuracy(y, np.array([[[0.9, 0.2]], [[0.8, 0.1]]]), np.ones_like(y)))
-        0.5
-
-    """
-    correct, output, mask = (
-        _checks.numeric("choice_accuracy", part)
-        for part in (correct_output, test_output, output_mask)
-    )
-    if not (correct.shape == output.shape == mask.shape and correct.ndim == 3):
-        raise _checks.error(
-            "choice_accuracy",
-            "three arrays of the same shape [N_batch, N_steps, N_out]",
-            f"{correct.shape}, {output.shape} and {mask.shape}",
-        )
-    if not np.isfinite(output).all():
-        raise _checks.error("choice_accuracy", "finite outputs", "NaN or infinity")
-    counted = mask.any(axis=(1, 2))
-    if not counted.any():
-        raise _checks.error(
-            "choice_accuracy", "a mask above 0 in at least one trial", "an empty mask in every one"
-        )
-    chosen = np.argmax((output * mask)[counted].mean(axis=1), axis=1)
-    wanted = np.argmax((correct * mask)[counted].mean(axis=1), axis=1)
-    return np.mean(chosen == wanted)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from psychrnn import _checks
-from psychrnn.tasks.task import Task, choice_accuracy
+from psychrnn.tasks.accuracy import choice_accuracy
+from psychrnn.tasks.task import Task
 
 
 class WholeBatchTask(Task):
@@ -59,17 +60,19 @@ class WholeBatchTask(Task):
     def _times(self) -> np.ndarray:
         return np.arange(self.N_steps) * self.dt
 
-    def _check_answer_within(self, start: float) -> None:
-        """Check that the network is asked before the trial is over.
+    def _check_answer(self, start: float, end: float) -> None:
+        """Check that some time step lies in the period of the answer, in ms.
 
         Raises:
-            ParameterError: if the decision would begin after the end of the trial.
+            ParameterError: if there is none.
 
         """
-        if start >= self.T:
+        first = np.ceil(start / self.dt)
+        if first >= self.N_steps or first * self.dt >= end:
             where, advice = f"{type(self).__name__}.T", "Make T longer, or the periods shorter."
-            expected = f"a trial that lasts beyond the start of the decision, at {start:g} ms"
-            raise _checks.error(where, expected, f"{self.T:g} ms", advice)
+            expected = f"a time step in the period of the answer, from {start:g} to {end:g} ms"
+            got = f"none, for a trial lasts {self.T:g} ms in steps of {self.dt:g} ms"
+            raise _checks.error(where, expected, got, advice)
 
     def accuracy_function(
         self, correct_output: np.ndarray, test_output: np.ndarray, output_mask: np.ndarray

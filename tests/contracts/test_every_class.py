@@ -18,15 +18,24 @@ from psychrnn import (
     LSTM,
     RNN,
     AlphaIdentity,
+    ArrayTask,
     Basic,
     BasicScan,
+    DelayedDiscrimination,
     GaussianSpectralRadius,
+    MatchToCategory,
     PerceptualDiscrimination,
     Task,
     WeightInitializer,
 )
 
-TASKS = {PerceptualDiscrimination: lambda **k: PerceptualDiscrimination(10, 100, 400, 6, **k)}
+_x = np.random.default_rng(0).normal(size=(9, 40, 2))
+TASKS = {
+    PerceptualDiscrimination: lambda **k: PerceptualDiscrimination(10, 100, 400, 6, **k),
+    DelayedDiscrimination: lambda **k: DelayedDiscrimination(10, 100, 400, 6, **k),
+    MatchToCategory: lambda **k: MatchToCategory(20, 100, 2000, 6, N_in=5, N_out=3, **k),
+    ArrayTask: lambda **k: ArrayTask(_x, np.sign(_x), dt=10, tau=100, N_batch=6, **k),
+}
 INITIALIZERS = {WeightInitializer: {}, GaussianSpectralRadius: {}, AlphaIdentity: {"alpha": 0.7}}
 CONSTRAINED = [Basic, BasicScan]  # networks that Dale's principle, masks and noise act on
 MODELS = [*CONSTRAINED, GRU, LSTM]
@@ -47,7 +56,7 @@ def test_no_public_class_is_missing():
 def test_every_public_class_has_an_example():
     for name in psychrnn.__all__:
         thing = getattr(psychrnn, name)
-        if name not in ("ParameterError", "RNN", "Batch"):
+        if name not in ("ParameterError", "RNN", "Batch", "default_metric"):
             assert ">>>" in (thing.__doc__ or ""), f"{name} has no example"
 
 

@@ -1,0 +1,116 @@
+"""Forward passes without training: in parts that bound the memory, or trial after trial."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from psychrnn import _checks
+from psychrnn.backend import engine
+from psychrnn.backend._tensorflow import tf
+from psychrnn.backend.array_checks import checked_batch
+from psychrnn.tasks.batches import Batches
+from psychrnn.tasks.task import Task
+
+
+def in_parts(model: Any, x: np.ndarray, start: Any, size: int) -> tuple[Any, Any, Any]:
+    """Run ``size`` trials at a time.
+
+    Arguments:
+        model: the network.
+        x: inputs, ``[N_batch, N_steps, N_in]``.
+        start: what ``model.presented`` takes as ``start``, or None.
+        size: number of trials to run at once.
+
+    Returns:
+        Outputs, states, and a tuple with each part of the state after the last step.
+
+    """
+    run = _forward_for(model, x.shape[1], start is not None)
+    starts = [] if start is None else list(start)
+    found: list[np.ndarray] = []
+    for first in range(0, len(x), size):
+        part = run(*(tf.constant(values[first : first + size]) for values in (x, *starts)))
+        if size >= len(x):
+            found = [values.numpy() for values in part]
+            break
+        if not found:
+            found = [np.empty((len(x), *values.shape[1:]), values.dtype.name) for values in part]
+        for whole, values in zip(found, part):
+            whole[first : first + size] = values.numpy()
+    return found[0], found[1], tuple(found[2:])
+
+
+def _forward_for(model: Any, steps: int, with_start: bool) -> Any:
+    """Return the model's forward pass for a number of time steps, made at its first use."""
+    if (steps, with_start) not in model._compiled:
+
+        def forward(x: Any, *start: Any) -> Any:
+            with model.presented(x, start=start or None):
+                return model.predictions, model.states, *vars(model).get("_last_state", ())
+
+        if model.engine != "eager":
+            given = [tf.TensorSpec([None, steps, model.N_in], tf.float32)]
+            if with_start:
+                given += [tf.TensorSpec([None, 1], tf.bool), *model.state_spec()]
+            forward = tf.function(forward, autograph=False).get_concrete_function(*given)
+        model._compiled[steps, with_start] = forward
+    return model._compiled[steps, with_start]
+
+
+def check_carries(where: str, model: Any) -> None:
+    """Check that a network's last state can be the start of the next trial.
+
+    Raises:
+        ParameterError: if it has a forward pass of its own, which need not tell its state.
+
+    """
+    if not engine.passes_data(model):
+        expected = "a network whose forward pass is the library's"
+        advice = "Define recurrent_timestep instead."
+        got = "a forward_pass of its own"
+        raise _checks.error(f"{where}.carry_state", expected, got, advice)
+
+
+def carried(model: Any, state: Any, trials: int) -> list[np.ndarray]:
+    """Return what ``model.presented`` takes as ``start``, to go on from the last states.
+
+    Arguments:
+        model: the network.
+        state: each part of the state after the trials before; None before the first.
+        trials: number of trials in the batch at hand.
+
+    Raises:
+        ParameterError: if batches have different numbers of trials.
+
+    """
+    if state is None:
+        parts = [np.zeros((trials, *s.shape[1:]), s.dtype.name) for s in model.state_spec()]
+        return [np.ones((trials, 1), bool), *parts]
+    if len(state[0]) != trials:
+        where = f"{type(model).__name__}, carry_state"
+        expected = f"batches of {len(state[0])} trials, one for each row that goes on"
+        raise _checks.error(where, expected, f"one of {trials}")
+    return [np.zeros((trials, 1), bool), *state]
+
+
+def sessions(
+    model: Any, where: str, task: Any, trials: int, carry_state: bool
+) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
+    """Yield batch, outputs and states of trial after trial, see ``RNN.test_sessions``."""
+    if not isinstance(task, Task):
+        raise _checks.error(where, "a task", _checks.shown(task))
+    if _checks.flag(f"{where}.carry_state", carry_state):
+        check_carries(where, model)
+    source, state = Batches(copy.deepcopy(task)), None
+    for _ in range(trials):
+        batch = next(source)
+        x = checked_batch(where, model, batch)[0]
+        start = carried(model, state, len(x)) if carry_state else None
+        outputs, states, last = in_parts(model, x, start, len(x))
+        state = last if carry_state else None
+        source.observe(batch, outputs)
+        yield batch, outputs, states

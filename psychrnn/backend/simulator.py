@@ -1,0 +1,162 @@
+"""What all simulators share: where weights come from, and checks of what they are given."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psychrnn import _checks, io
+from psychrnn._random import generator
+from psychrnn.backend import params as options
+
+
+class Simulator(ABC):
+    """Base class of simulators: one source of weights, and a run over trials.
+
+    Arguments:
+        rnn_model: a network, whose weights and settings are copied.
+        params: dict of options where there is no model, see the subclass.
+        weights_path: weight file.
+        weights: dict of effective weights, as ``get_weights`` gives them.
+        seed: integer that fixes the noise; without it noise follows ``np.random.seed``.
+
+    Raises:
+        ParameterError: if there is not exactly one source of weights, or weights are missing or
+            of the wrong sizes.
+
+    """
+
+    _record: type[Any]  # the options that check the weights
+    _keys: tuple[str, ...]  # the weights that are used
+    _optional: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, weight: str) -> Any: ...
+
+    def __init__(
+        self,
+        rnn_model: Any = None,
+        params: Mapping[str, Any] | None = None,
+        weights_path: str | None = None,
+        weights: Mapping[str, Any] | None = None,
+        *,
+        seed: int | None = None,
+    ) -> None:
+        self._where = where = type(self).__name__
+        if rnn_model is not None and params is not None:
+            raise _checks.ParameterError(
+                f"{where}: params were passed in beside rnn_model, and rnn_model takes precedence. "
+                "Leave params out."
+            )
+        self.weights = self._source(rnn_model, weights_path, weights)
+        self._read_weights()
+        self._normal = np.random.normal
+        if seed is not None:
+            self._normal = generator(_checks.seed(f"{where}.seed", seed), 3).normal
+
+    def _source(self, model: Any, path: Any, weights: Any) -> dict[str, Any]:
+        given = {"rnn_model": model, "weights_path": path, "weights": weights}
+        names = [key for key, value in given.items() if value is not None]
+        if not names:
+            raise _checks.ParameterError(
+                f"{self._where}: Either weights, rnn_model, or weights_path must be passed in."
+            )
+        if "weights" in names and len(names) > 1:
+            raise _checks.ParameterError(
+                f"{self._where}: Weights and either rnn_model or weights_path were passed in. "
+                "Weights from rnn_model and weights_path will be ignored. Pass one of them."
+            )
+        if len(names) > 1:
+            raise _checks.ParameterError(
+                f"{self._where}: rnn_model and weights_path were both passed in. Weights from "
+                "rnn_model will be ignored. Pass one of them."
+            )
+        if model is not None:
+            return dict(model.get_weights())
+        if path is not None:
+            return io.load_weights(_checks.path(f"{self._where}.weights_path", path))
+        if not isinstance(weights, Mapping):
+            expected = "a dict of weights"
+            raise _checks.error(f"{self._where}.weights", expected, _checks.shown(weights))
+        return {key: _unwrapped(value) for key, value in weights.items()}
+
+    def _read_weights(self) -> None:
+        """Check the weights that are used and keep them as attributes, in float64."""
+        where = f"{self._where}.weights"
+        for key in self._keys:
+            if self.weights.get(key) is None:
+                advice = "Were they saved by another kind of network?"
+                got = ", ".join(map(str, self.weights)) or "nothing"
+                raise _checks.error(where, f"an entry {key!r}", got, advice)
+        sizes = self._sizes()
+        chosen = {k: self.weights[k] for k in self._keys}
+        chosen |= {k: self.weights[k] for k in self._optional if k in self.weights}
+        for record in (self._record, options.InitializerParams):
+            read = options.read(record, where, {**chosen, **sizes})
+            for key in chosen:
+                if hasattr(read, key):
+                    value = getattr(read, key)
+                    setattr(self, key, value if isinstance(value, str) else np.float64(value))
+        self.N_in, self.N_rec, self.N_out = (sizes[key] for key in ("N_in", "N_rec", "N_out"))
+
+    def _shape(self, key: str) -> tuple[int, int]:
+        shape = np.shape(self.weights[key])
+        if len(shape) != 2:
+            where = f"{self._where}.weights, {key}"
+            raise _checks.error(where, "an array of two axes", f"shape {shape}")
+        return shape
+
+    @abstractmethod
+    def _sizes(self) -> dict[str, int]:
+        """Return ``N_in``, ``N_rec`` and ``N_out`` from the shapes of weights."""
+
+    @abstractmethod
+    def rnn_step(self, *args: Any) -> Any:
+        """Run one time step."""
+
+    @abstractmethod
+    def run_trials(self, trial_input: Any) -> Any:
+        """Run trials."""
+
+    def _checked_input(self, trial_input: Any) -> np.ndarray:
+        where = f"{self._where}.run_trials"
+        expected = f"inputs [N_batch, N_steps, N_in = {self.N_in}]"
+        x = _checks.numeric(where, trial_input, expected)
+        if x.ndim != 3 or x.shape[2] != self.N_in or 0 in x.shape:
+            advice = "For a single trial pass x[np.newaxis]." if x.ndim == 2 else ""
+            raise _checks.error(where, expected, f"{x.shape}", advice)
+        if not _checks.finite(x):
+            raise _checks.error(where, "finite inputs", "NaN or infinity")
+        return x.astype(float)
+
+    def _start(self, given: Any, stored: np.ndarray, trials: int, key: str) -> np.ndarray:
+        """Return the start state of every trial, ``[trials, N_rec]``."""
+        where = f"{self._where}.run_trials, initial_state"
+        rows = np.atleast_2d(stored if given is None else _checks.numeric(where, given))
+        if given is not None and rows.shape not in ((1, self.N_rec), (trials, self.N_rec)):
+            expected = f"[N_batch, N_rec] = {(trials, self.N_rec)}"
+            raise _checks.error(where, expected, f"{rows.shape}")
+        if given is None and len(rows) > 1:
+            if (rows != rows[0]).any():
+                warnings.warn(
+                    f"{self._where}: {key} has {len(rows)} rows, one for each trial, as PsychRNN "
+                    "1.0 had it. All trials start from row 0. Give initial_state for others.",
+                    UserWarning,
+                    stacklevel=3,
+                )
+            rows = rows[:1]
+        return np.repeat(rows, trials, axis=0) if len(rows) == 1 else rows.astype(float)
+
+    def _read_out(self, states: list[np.ndarray], rate: Callable[[Any], Any]) -> Any:
+        stacked = np.stack(states, axis=1)
+        return rate(stacked) @ self.W_out.T + self.b_out, stacked
+
+
+def _unwrapped(value: Any) -> Any:
+    """Take the value out of the 0-d arrays that ``np.load`` makes of numbers and names."""
+    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
