@@ -46,6 +46,7 @@ ROOMS = [
     ["backend.weights", "backend.rnn"],
     ["backend.models.basic", "backend.models.gated"],
     ["backend.models.lstm", "backend.models.gru"],
+    ["testing"],
 ]
 ORDER = [f"psychrnn.{name}" for row in ROOMS for name in row]
 PACKAGES = {"psychrnn", "psychrnn.tasks", "psychrnn.backend", "psychrnn.backend.models"}
