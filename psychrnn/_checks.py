@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import numbers
 import operator
 import os
@@ -87,6 +88,19 @@ def function(where: str, value: Any) -> Callable[..., Any]:
     """Check something that can be called."""
     if not callable(value):
         raise error(where, "a function", shown(value))
+    return value
+
+
+def takes(where: str, value: Any, arguments: str) -> Callable[..., Any]:
+    """Check a function that can be called with these arguments, such as ``"batch, outputs"``."""
+    function(where, value)
+    try:
+        inspect.signature(value).bind(*arguments.split(", "))
+    except ValueError:  # a built-in one, which does not tell
+        pass
+    except TypeError:
+        got = f"one with {inspect.signature(value)}"
+        raise error(where, f"a function of ({arguments})", got) from None
     return value
 
 

@@ -79,7 +79,7 @@ WRONG_OPTIONS = table(
         "whole number",
     ),
     ("workers", [-1, 1.5, "two", True, NAN, [1]], "whole number"),
-    ("verbosity", ["yes", 2, [True], np.ones(2)], "True or False"),
+    ("verbosity carry_state", ["yes", 2, [True], np.ones(2)], "True or False"),
     ("save_weights_path training_weights_path", [5, b"w", ["w"], True], "file name"),
     ("save_weights_path", ["", "\0", "new/", "n" * 300], "file name"),
     ("optimizer", [5, tf.keras.optimizers.Adam, "adm", "", {}, max, [], np.ones(2)], "optimizer"),
@@ -96,7 +96,8 @@ WRONG_OPTIONS = table(
     ("performance_measure", [5, "accuracy", [max]], "function"),
     ("performance_cutoff", [NAN, INF, "high", [0.9, 1]], "number"),
     ("callbacks", [5, [5], "stop", [None], [Callback], Callback, OnlySteps()], "Callback"),
-    ("curriculum", [5, "yes", [TASK], TASK], "one task after the other"),
+    ("held_out", [5, "yes", [TASK], PerceptualDiscrimination], "a task"),
+    ("curriculum", [5, "yes", [TASK], TASK], "a Curriculum"),
 )
 
 

@@ -9,6 +9,7 @@ from reference_data import load
 from refusals import refused, refusing
 
 from psychrnn import Basic, Curriculum, PerceptualDiscrimination, Task, default_metric
+from psychrnn.backend._tensorflow import tf
 
 ONES = np.ones((2, 3, 2))
 
@@ -18,6 +19,10 @@ def scripted(values, tasks, **options):
     left = iter(values)
     accuracies = [lambda *_: next(left)] * len(tasks)
     return Curriculum(tasks, accuracies=accuracies, **options)
+
+
+def network(**options):
+    return make(Basic, "auto", N_in=2, dt=20, **options)
 
 
 def tasks_of(number, T=220, **options):
@@ -46,7 +51,7 @@ def test_the_decisions_of_psychrnn_1(check, tmp_path, capsys):
 def test_a_curriculum_inside_train_as_in_psychrnn_1(tmp_path, capsys):
     data = load("curriculum_script")
     curriculum = scripted([0.1, 0.95, 0.2, 0.93], tasks_of(2), metric_epoch=2)
-    model = make(Basic, "auto", N_in=2)
+    model = network()
     result = model.train(
         None,
         {
@@ -92,9 +97,7 @@ def test_batches_are_those_of_the_stage():
 
     curriculum = Curriculum([Constant(1), Constant(2)], metric=metric, metric_epoch=3,
                             accuracies=[max, max])  # fmt: skip
-    make(Basic, "auto", N_in=2).train_curric(
-        {"curriculum": curriculum, "training_iters": 1000, "verbosity": False}
-    )
+    network().train_curric({"curriculum": curriculum, "training_iters": 1000, "verbosity": False})
     assert seen == [(0, 1, 3, (5, 11, 2)), (0, 1, 6, (5, 11, 2)), (1, 2, 9, (5, 11, 2)),
                     (1, 2, 12, (5, 11, 2))]  # fmt: skip
 
@@ -109,9 +112,7 @@ def test_the_criterion_must_hold_on_many_trials_several_times(tmp_path):
     decisions = [True, False, True, True, True, True]
     curriculum = Curriculum(tasks_of(2), metric=metric, patience=2, n_trials=12, metric_epoch=1,
                             output_file=str(tmp_path / "log"))  # fmt: skip
-    make(Basic, "auto", N_in=2).train(
-        None, curriculum=curriculum, training_iters=1000, verbosity=False
-    )
+    network().train(None, curriculum=curriculum, training_iters=1000, verbosity=False)
     assert curriculum.log.stage.tolist() == [0, 0, 0, 0, 1, 1]
     assert sizes == [(15, 15)] * 6  # whole batches of 5
     with np.load(tmp_path / "log.npz") as file:
@@ -134,7 +135,7 @@ def test_demotion_below_a_floor():
 
 def test_training_stops_early_and_the_log_is_saved(tmp_path):
     curriculum = scripted([0.1] * 9, tasks_of(2), metric_epoch=2, output_file=str(tmp_path / "x"))
-    model = make(Basic, "auto", N_in=2)
+    model = network()
     model.train(None, curriculum=curriculum, training_iters=20, verbosity=False, loss_epoch=1)
     with np.load(tmp_path / "x.npz") as file:
         assert file["update"].tolist() == [2, 4]
@@ -143,7 +144,7 @@ def test_training_stops_early_and_the_log_is_saved(tmp_path):
 
 def test_used_again_after_a_reset():
     curriculum = scripted([1.0] * 4, tasks_of(2), metric_epoch=1)
-    model = make(Basic, "auto", N_in=2)
+    model = network()
     options = {"curriculum": curriculum, "training_iters": 100, "verbosity": False}
     model.train_curric(options)
     with refusing("finished", "reset()"):
@@ -160,9 +161,7 @@ def test_used_again_after_a_reset():
 def test_tasks_of_other_lengths_follow_each_other():
     tasks = [*tasks_of(1, T=220), *tasks_of(1, T=460)]
     curriculum = scripted([1.0, 1.0], tasks, metric_epoch=2)
-    make(Basic, "auto", N_in=2).train(
-        None, curriculum=curriculum, training_iters=1000, verbosity=False
-    )
+    network().train(None, curriculum=curriculum, training_iters=1000, verbosity=False)
     assert curriculum.stop_training
 
 
@@ -170,7 +169,7 @@ def test_workers_make_the_batches_of_every_stage():
     found = []
     for workers in (0, 2):
         curriculum = scripted([1.0, 1.0], tasks_of(2), metric_epoch=2)
-        model = make(Basic, "auto", N_in=2)
+        model = network()
         model.train(None, curriculum=curriculum, training_iters=500, verbosity=False,
                     workers=workers)  # fmt: skip
         found.append(model.get_weights()["W_rec"])
@@ -190,9 +189,7 @@ def test_a_subclass_with_its_own_generator():
         return True, 1.0
 
     curriculum = Mixed(tasks_of(2), metric=metric, metric_epoch=1)
-    make(Basic, "auto", N_in=2).train(
-        None, curriculum=curriculum, training_iters=100, verbosity=False
-    )
+    network().train(None, curriculum=curriculum, training_iters=100, verbosity=False)
     assert means == [True, True]
 
 
@@ -233,15 +230,18 @@ def test_wrong_curricula():
     refused(lambda: Curriculum(tasks, n_trials=1.5), "n_trials")
     refused(lambda: Curriculum(tasks, demote_below=[0.1] * 3), "demote_below")
     refused(lambda: Curriculum(tasks, output_file=3), "output_file")
+    refused(lambda: Curriculum(tasks, thresholds=90), "thresholds", "a fraction")
+    refused(lambda: Curriculum(tasks, metric=lambda cur, x: 0), "metric", "curriculum_params")
     with pytest.warns(UserWarning, match="thresholds"):
         Curriculum(tasks, treshold=[0.1, 0.1])
-    model = make(Basic, "auto", N_in=2)
+    model = network()
     refused(lambda: model.train(None, curriculum=3, verbosity=False), "curriculum", "a Curriculum")
     refused(lambda: model.train_curric({"training_iters": 5}), "train_curric", "none")
     refused(lambda: model.train_curric(None), "train_curric")
-    wide = make(Basic, "auto")
+    wide = make(Basic, "auto", dt=20)
     refused(lambda: wide.train(None, curriculum=Curriculum(tasks)), "tasks[0].N_in", "3", "2")
-    for returned in (True, (True,), (True, "high"), (True, np.ones(2)), (True, np.nan)):
+    unusual = ((True, "high"), (True, np.ones(2)), (True, np.nan), ("no", 1.0), (ONES > 0, 1.0))
+    for returned in (True, (True,), *unusual):
         curriculum = Curriculum(tasks, metric=lambda *_, r=returned: r)
         refused(lambda c=curriculum: c.metric_test(ONES, ONES, ONES, ONES, 1, []), "metric")
 
@@ -254,7 +254,72 @@ def test_a_task_without_accuracy_says_what_to_define():
         def trial_function(self, time, params):
             return 0, 0, 1
 
-    curriculum = Curriculum([Plain(2, 2, 20, 40, 220, 5)], metric_epoch=1)
+    curriculum = Curriculum([*tasks_of(1), Plain(2, 2, 20, 40, 220, 5)])
     with refusing("accuracy_function", "Define"):
-        make(Basic, "auto", N_in=2).train(None, curriculum=curriculum, training_iters=50,
-                                          verbosity=False)  # fmt: skip
+        network().train(None, curriculum=curriculum, training_iters=50, verbosity=False)
+
+
+def test_every_stage_is_checked_before_the_first_update():
+    class Watching(PerceptualDiscrimination):
+        def observe(self, batch, outputs):
+            pass
+
+    class Empty(PerceptualDiscrimination):
+        def generate_batch(self, batch):
+            x, y, mask, params = super().generate_batch(batch)
+            return x, y, 0 * mask, params
+
+    class Broken(PerceptualDiscrimination):
+        def generate_batch(self, batch):
+            return None
+
+    model = network()
+    before = model.get_weights()["W_rec"]
+    for kind, word in ((Watching, "observe"), (Empty, "0 everywhere"), (Broken, "generate_batch")):
+        curriculum = Curriculum([*tasks_of(1), kind(20, 40, 220, 5)])
+        with refusing(word):
+            model.train(None, curriculum=curriculum, workers=2, verbosity=False)
+    np.testing.assert_array_equal(model.get_weights()["W_rec"], before)
+
+
+def test_another_source_beside_a_curriculum_is_told():
+    tasks = tasks_of(2)
+    options = {"training_iters": 5, "verbosity": False}
+    network().train(tasks[0], curriculum=Curriculum(tasks), **options)
+    with pytest.warns(UserWarning, match="is not used"):
+        network().train(tasks_of(1)[0], curriculum=Curriculum(tasks), **options)
+    with refusing("held_out", "stage"):
+        network().train(None, curriculum=Curriculum(tasks), held_out=tasks[0], **options)
+
+
+def test_a_criterion_that_holds_is_no_reason_to_go_back():
+    curriculum = scripted([0.95, 0.85, 0.85], tasks_of(2), thresholds=0.8, demote_below=0.9,
+                          patience=1)  # fmt: skip
+    for epoch in range(2):
+        curriculum.metric_test(ONES, ONES, ONES, ONES, epoch, [])
+    assert curriculum.stage == 2
+
+
+def test_updates_are_counted_on_from_call_to_call():
+    curriculum = scripted([0.1] * 9, tasks_of(2), metric_epoch=2)
+    model = network()
+    for _ in range(2):
+        model.train(None, curriculum=curriculum, training_iters=25, verbosity=False)
+    assert curriculum.log.update.tolist() == [2, 4, 7, 9]
+
+
+def test_a_log_is_not_replaced_by_nothing(tmp_path):
+    path = tmp_path / "log.npz"
+    path.write_bytes(b"of an earlier run")
+    curriculum = scripted([], tasks_of(2), output_file=str(path))
+    network().train(None, curriculum=curriculum, training_iters=10, verbosity=False)
+    assert path.read_bytes() == b"of an earlier run"
+
+
+def test_a_metric_in_tensorflow():
+    def metric(*_):
+        return tf.constant(True), tf.constant(0.5)
+
+    curriculum = Curriculum(tasks_of(1), metric=metric)
+    assert curriculum.metric_test(ONES, ONES, ONES, ONES, 1, [])
+    assert curriculum.metric_values == [[0.5, 0]]

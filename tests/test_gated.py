@@ -95,7 +95,9 @@ def test_fused_gradients_in_double_precision(shown):
         return outputs, states[0]
 
     def fused(M, start):
-        return unroll_fused(Network(units, M * read), x, start, tf.zeros([0, 2]), Parts(5, 2))
+        network = Network(units, M * read)
+        outputs, states = unroll_fused(network, x, start, tf.zeros([0, 2]), Parts(5, 2))
+        return outputs, states[0]
 
     wanted = value_and_gradients(M, start, plain)
     assert_same(value_and_gradients(M, start, fused), wanted, 1e-9)

@@ -17,8 +17,8 @@ from psychrnn.backend._tensorflow import tf
 class Watching(Task):
     """Shows each row the sign of its own last output, and keeps what it observed."""
 
-    def __init__(self, N_batch=5, T=110, **options):
-        super().__init__(3, 2, 10, 40.0, T, N_batch, **options)
+    def __init__(self, N_batch=5, T=110, dt=10, **options):
+        super().__init__(3, 2, dt, 40.0, T, N_batch, **options)
         self.signs = np.zeros(N_batch)
         self.seen = []
 
@@ -79,15 +79,17 @@ def test_tests_during_training_are_sessions_of_their_own():
 
     def measure(x, y, mask, output, epoch, losses, verbosity):
         asked.append((x[:, 0, 0], np.sign(output[:, -1, 0])))
+        inputs.append(x)
         return 0.0
 
-    model = make(Basic, "auto")
+    model, keep, inputs = make(Basic, "auto"), Keep(), []
     model.train(task, training_iters=20, verbosity=False, performance_measure=measure,
-                performance_cutoff=1)  # fmt: skip
+                performance_cutoff=1, callbacks=[keep])  # fmt: skip
     assert [number for number, _ in task.seen] == [1, 2, 3, 4]  # those of training alone
     assert len(asked) == 4
     for (_, signs), (shown, _) in pairwise(asked):
         np.testing.assert_array_equal(shown, signs)
+    assert not any(np.array_equal(x, batch[0]) for x, (batch, *_) in zip(inputs, keep.kept))
 
 
 @pytest.mark.parametrize("kind", [Basic, BasicScan, LSTM, GRU])
@@ -102,6 +104,8 @@ def test_a_trial_starts_in_the_last_state_of_the_one_before(kind, engine):
     for part, right in zip(zip(*(result for _, result in session)), whole):
         np.testing.assert_allclose(np.concatenate(part, axis=1), right, atol=1e-5)
     assert task.seen == []  # it was copied
+    other = model.test_sessions(task, trials=1)[0][0]
+    assert not np.array_equal(other.x[..., 1:], session[0][0].x[..., 1:])  # another session
     keep = Keep()
     model.train(task, training_iters=10, learning_rate=1e-9, verbosity=False, carry_state=True,
                 callbacks=[keep])  # fmt: skip
@@ -199,3 +203,57 @@ def test_a_network_with_its_own_forward_pass_is_observed():
     make(Own, "auto").train(task, training_iters=15, verbosity=False)
     assert len(task.seen) == 3
     assert copy.deepcopy(task).seen[0][0] == 1
+
+
+class Matrix(Basic):
+    """A state of two parts, one of them with three axes."""
+
+    def initial_state(self):
+        (state,) = super().initial_state()
+        return state, tf.tile(state[:, :, tf.newaxis], [1, 1, 2])
+
+    def recurrent_timestep(self, rnn_in, state, traces):
+        state = super().recurrent_timestep(rnn_in, state) + 0.1 * traces[:, :, 1]
+        return state, 0.9 * traces + 0.1 * state[:, :, tf.newaxis]
+
+
+class OneTensor(Basic):
+    def initial_state(self):
+        return super().initial_state()[0]
+
+
+@pytest.mark.parametrize("kind", [Matrix, OneTensor])
+def test_states_of_other_forms_are_carried(kind):
+    model = make(kind, "auto")
+    session = model.test_sessions(Watching(seed=1), trials=3, carry_state=True)
+    whole = model.test(np.concatenate([batch.x for batch, _ in session], axis=1))
+    outputs = np.concatenate([result.outputs for _, result in session], axis=1)
+    np.testing.assert_allclose(outputs, whole.outputs, atol=1e-5)
+    model.train(Watching(seed=1), training_iters=10, verbosity=False, carry_state=True)
+
+
+def test_wrong_observers():
+    class NoFunction(Watching):
+        observe = 3
+
+    class OneArgument(Watching):
+        def observe(self, batch):
+            pass
+
+    class Open(Watching):
+        def __init__(self):
+            super().__init__()
+            self.log = (n for n in ())
+
+    model = make(Basic, "auto")
+    before = model.get_weights()["W_rec"]
+    for kind, word in ((NoFunction, "a function"), (OneArgument, "batch, outputs"),
+                       (Open, "can be copied")):  # fmt: skip
+        with refusing(kind.__name__, word):
+            model.train(kind(), training_iters=10, verbosity=False)
+    np.testing.assert_array_equal(model.get_weights()["W_rec"], before)
+
+
+def test_a_task_with_other_time_steps_is_told():
+    with pytest.warns(UserWarning, match="20 ms and one of the network 10 ms"):
+        make(Basic, "auto").train(Watching(T=220, dt=20, seed=1), training_iters=5, verbosity=False)

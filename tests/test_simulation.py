@@ -9,7 +9,7 @@ from networks import make
 from reference_data import FOLDER, load, model_of
 from refusals import refused
 
-from psychrnn import GRU, LSTM, Basic, BasicSimulator, GRUSimulator, LSTMSimulator
+from psychrnn import GRU, LSTM, RNN, Basic, BasicSimulator, GRUSimulator, LSTMSimulator
 from psychrnn.backend import simulation
 from psychrnn.backend.numpy_functions import TRANSFER_FUNCTIONS
 from psychrnn.backend.transfer_functions import TRANSFER_FUNCTIONS as IN_TENSORFLOW
@@ -102,11 +102,11 @@ def test_start_states_are_those_of_test(kind):
     model = make(kind, "auto")
     rng = np.random.default_rng(1)
     x, start = rng.standard_normal((4, 6, 3)), tuple(rng.standard_normal((2, 4, 7)))
-    start = start[0] if kind is Basic else start if kind is LSTM else start[:1]
-    of_model = start[0] if kind is GRU else start
-    found = SIMULATORS[kind](model).run_trials(x, initial_state=start).__iter__()
-    for part, right in zip(found, model.test(x, initial_state=of_model)):
-        np.testing.assert_allclose(part, right, rtol=1e-4, atol=1e-5)
+    forms = [start] if kind is LSTM else [start[0]] if kind is Basic else [start[0], start[:1]]
+    for form in forms:
+        found = SIMULATORS[kind](model).run_trials(x, initial_state=form)
+        for part, right in zip(found, model.test(x, initial_state=form)):
+            np.testing.assert_allclose(part, right, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", TRANSFER_FUNCTIONS)
@@ -183,6 +183,11 @@ def test_wrong_input():
     refused(
         lambda: BasicSimulator(weights=weights, weights_path="w.npz", params=settings), "ignored"
     )
+    refused(lambda: BasicSimulator(rnn_model="m"), "a network", "'m'")
+    refused(lambda: BasicSimulator(rnn_model=Basic), "a network")
+    refused(lambda: BasicSimulator(weights=weights, params=[1]), "a dict of options")
+    with pytest.warns(UserWarning, match="rec_noise"):
+        BasicSimulator(weights=weights, params={**settings, "rec_nois": 0.1})
     refused(lambda: BasicSimulator(weights=weights), "dt", kind=KeyError)
     refused(lambda: BasicSimulator(weights=weights, params={"dt": 10}), "tau", kind=KeyError)
     refused(lambda: BasicSimulator(weights=weights, params={"alpha": 2}), "alpha", "2")
@@ -200,10 +205,50 @@ def test_wrong_input():
     refused(lambda: simulator.run_trials(x * np.nan), "NaN")
     refused(lambda: simulator.run_trials(x, t_connectivity=np.ones((3, 7, 7))), "4 steps", "3")
     refused(lambda: simulator.run_trials(x, t_connectivity=[np.ones(5)] * 4), "(5,)")
-    refused(lambda: simulator.run_trials(x, t_connectivity=1), "t_connectivity")
+    for wrong in (1, {}, {1, 2}, np.array(1.0)):
+        refused(lambda w=wrong: simulator.run_trials(x, t_connectivity=w), "t_connectivity")
+    long = np.zeros((2, 7, 3))
+    refused(lambda: simulator.run_trials(long, t_connectivity=np.ones((7, 7))), "[C] * N_steps")
+    simulator.run_trials(long, t_connectivity=[np.ones((7, 7))] * 7)
+    refused(lambda: simulator.run_trials(x, t_connectivity=[np.nan] * 4), "finite")
+    refused(lambda: simulator.run_trials(x, initial_state=np.full(7, np.nan)), "finite")
     refused(lambda: simulator.run_trials(x, initial_state=np.ones((3, 7))), "(3, 7)")
     gated = LSTMSimulator(make(LSTM, "auto"))
     refused(lambda: gated.run_trials(x, initial_state=np.ones(7)), "tuple of 2")
     refused(lambda: model.test(x, initial_state=np.ones((3, 7))), "(3, 7)")
     refused(lambda: model.test(x, initial_state=np.full(7, np.nan)), "NaN")
+    refused(lambda: model.test(x, initial_state=np.full(7, 1e300)), "infinity")
     refused(lambda: make(LSTM, "auto").test(x, initial_state=np.ones(7)), "tuple of 2")
+
+
+def test_a_network_with_other_equations_is_refused():
+    class Own(Basic):
+        def recurrent_timestep(self, rnn_in, state):
+            return 0.5 * super().recurrent_timestep(rnn_in, state)
+
+    class OwnSimulator(BasicSimulator):
+        def _next(self, state, rnn_in, W_rec):
+            return 0.5 * super()._next(state, rnn_in, W_rec)
+
+    refused(lambda: BasicSimulator(make(LSTM, "auto")), "LSTM", "Use LSTMSimulator")
+    refused(lambda: LSTMSimulator(make(GRU, "auto")), "GRU", "Use GRUSimulator")
+    weights = make(LSTM, "auto").get_weights()
+    refused(lambda: BasicSimulator(weights=weights, params={"alpha": 0.1}), "gates", "W_f")
+    model = make(Own, "auto")
+    refused(lambda: BasicSimulator(model), "Own, with recurrent_timestep of its own", "rnn_step")
+    x = np.random.default_rng(0).standard_normal((2, 6, 3))
+    found = OwnSimulator(model).run_trials(x)[0]
+    np.testing.assert_allclose(found, model.test(x).outputs, atol=1e-5)
+    model = make(Basic, "auto")
+    model.init_state = tf.ones([2, 7])
+    refused(lambda: BasicSimulator(model), "initial_state")
+
+
+def test_a_forward_pass_of_its_own_takes_no_start_state():
+    class Own(RNN):
+        def forward_pass(self):
+            states = tf.repeat(self.init_state[:, tf.newaxis], 4, axis=1)
+            return states[..., :2] + self.b_out, states
+
+    model = make(Own, "auto", N_steps=4)
+    refused(lambda: model.test(np.zeros((2, 4, 3)), initial_state=np.ones(7)), "initial_state")

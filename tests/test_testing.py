@@ -16,6 +16,7 @@ from psychrnn import (
     Basic,
     BasicScan,
     DelayedDiscrimination,
+    GaussianSpectralRadius,
     MatchToCategory,
     ParameterError,
     PerceptualDiscrimination,
@@ -73,6 +74,34 @@ def test_a_users_task():
     other = Good(**SIZES)
     check_task(other)
     np.testing.assert_array_equal(other.get_trial_batch().x, before)  # it was not changed
+
+
+class Unknown(Good):
+    """Parameters that do not equal themselves, and a stub that PsychRNN 1.0 asked for."""
+
+    def generate_trial_params(self, batch, trial):
+        params = super().generate_trial_params(batch, trial)
+        return {**params, "time": np.nan, "object": object(), "levels": np.array([np.nan, 1])}
+
+    def trial_function(self, time, params):
+        pass
+
+
+def test_unusual_parameters_and_the_random_state_outside():
+    model = make(LSTM, "auto", seed=None)
+    np.random.seed(5)
+    before = np.random.get_state()[1].tolist()
+    silent(Unknown(**SIZES))
+    check_task(Good(**{**SIZES, "seed": None}))
+    check_model(model)
+    assert np.random.get_state()[1].tolist() == before
+
+
+def test_a_network_from_an_initializer():
+    model = make(Basic, "auto")
+    init = GaussianSpectralRadius(N_in=3, N_rec=7, N_out=2, dale_ratio=0.6, seed=1)
+    check_model(Basic({**model.params, "name": "from init", "init_state": None,
+                       "initializer": init}))  # fmt: skip
 
 
 class Counting(Good):
@@ -274,3 +303,7 @@ def test_wrong_arguments():
         check_task(3)
     with pytest.raises(ParameterError, match="a network"):
         check_model(3)
+    with pytest.raises(ParameterError, match="at least 2"):
+        check_task(Good(**SIZES), batches=1)
+    with pytest.raises(ParameterError, match="updates"):
+        check_model(make(Basic, "auto"), updates=0)

@@ -12,7 +12,9 @@ from refusals import refused
 
 from psychrnn import (
     ArrayTask,
+    Basic,
     Batch,
+    Callback,
     DelayedDiscrimination,
     MatchToCategory,
     ParameterError,
@@ -153,6 +155,44 @@ def test_values_over_time_and_added_ones():
     assert trial.during(("fixation", "delay")).sum() == 20
 
 
+def test_channels_by_number():
+    trial = Trial(ByPeriods(**SIZES, seed=1), {"delay": 100})
+    trial.add(2, 1, during="stimulus")
+    trial.target([0, "choose right"], 1, during="decision")
+    assert trial.x[10:40, 2].all() and not trial.x[:, :2].any()
+    assert trial.y[50:70].all()
+
+
+def test_sums_of_durations_need_not_be_exact():
+    class Exact(ByPeriods):
+        def generate_trial_params(self, batch, trial):
+            first, second = self.rng.uniform(0, 100, 2)
+            return {"parts": (first, second, 400 - first - second)}
+
+        def periods(self, params):
+            return in_sequence(**dict(zip("abc", params["parts"])))
+
+        def generate_trial(self, params):
+            trial = Trial(self, params)
+            trial.add("left", 1, during=["a", "b", "c"])
+            trial.target("choose left", 1, during="c")
+            return trial.arrays()
+
+    task = Exact(**{**SIZES, "T": 400, "N_batch": 500}, seed=1)
+    assert (task.get_trial_batch().x[..., 1] == 1).all()
+    third = Trial(task, {"parts": (0.1, 0.2, 399.7)})  # 0.1 + 0.2 is more than 0.3
+    assert third.during("c")[1:].all()
+
+
+def test_a_subclass_with_other_channels_loses_the_names_of_its_base():
+    class Three(PerceptualDiscrimination):
+        def __init__(self):
+            Task.__init__(self, 3, 2, 10, 100, 100, 2)
+
+    assert Three().input_names is None
+    assert Three().output_names == PerceptualDiscrimination.output_names
+
+
 def test_shorter_trials_are_padded_and_do_not_count():
     class Short(Task):
         def generate_trial_params(self, batch, trial):
@@ -179,6 +219,13 @@ def test_wrong_trials():
     refused(lambda: trial.target("left", 1, during="delay"), "choose left")
     refused(lambda: Trial(task, {"delay": 5000}), "T = 1000", "delay")
     refused(lambda: in_sequence(fixation=-1), "fixation")
+    refused(lambda: trial.add(7, 1, during="delay"), "7", "'left'")
+    refused(lambda: trial.add([["left"]], 1, during="delay"), "'left'")
+    refused(lambda: trial.add("left", 1, during=None), "names", "None")
+    refused(lambda: trial.add("left", 1, during=0), "'delay'")
+    for periods in ({"x": 100}, [("x", 0, 1)], {"x": (0, None)}, {"x": ("a", "b")}):
+        task.periods = lambda params, given=periods: given
+        refused(lambda: Trial(task, {}), "periods")
     refused(lambda: Trial(PerceptualNameless(1, 1, 10, 100, 100, 1), {}), "periods")
 
     class Names(ByPeriods):
@@ -209,11 +256,60 @@ def test_recorded_trials_come_in_order_or_shuffled_by_a_seed():
              (one.batch_generator(), other.batch_generator(), third.batch_generator())]  # fmt: skip
     drawn = [[p["trial"] for p in trials] for trials in drawn]
     assert drawn[0] == drawn[1] != drawn[2]
+    assert [p["trial"] for p in next(one.batch_generator())[3]] != drawn[0][:4]  # another stream
     assert sorted(drawn[0][:10]) == sorted(drawn[0][10:]) == list(range(10))
     batch = one.get_trial_batch()
     for trial, params in enumerate(batch.params):
         np.testing.assert_array_equal(batch.x[trial], X[params["trial"]])
         np.testing.assert_array_equal(batch.y[trial], Y[params["trial"]])
+
+
+def test_training_in_parts_sees_all_recorded_trials():
+    task, seen, tested = ArrayTask(X, Y, **OPTIONS, seed=1), [], []
+
+    class See(Callback):
+        def on_step_end(self, loop):
+            seen.append([p["trial"] for p in loop.batch[3]])
+            tested.append(loop.test()[0])
+
+    model = Basic.for_task(task, N_rec=4, seed=1)
+    for _ in range(8):
+        model.train(task, training_iters=4, verbosity=False, callbacks=[See()])
+    assert set(np.ravel(seen)) == set(range(10))
+    assert all(x.shape == (4, 30, 3) for x in tested)
+
+
+def test_tests_during_training_can_be_on_other_trials():
+    parts = ArrayTask(X, Y, **OPTIONS).split(0.5, 0.3, 0.2, seed=1)
+    tested = []
+
+    def measure(x, *_):
+        tested.append(x)
+        return 0.0
+
+    model = Basic.for_task(parts.train, N_rec=4, seed=1)
+    model.train(parts.train, held_out=parts.validation, training_iters=12, verbosity=False,
+                performance_measure=measure, performance_cutoff=1)  # fmt: skip
+    own = {x.tobytes() for x in np.float32(parts.validation.all_trials().x)}
+    assert {x.tobytes() for x in np.concatenate(tested)} == own
+
+
+def test_a_split_keeps_the_class_and_the_numbers():
+    class Mine(ArrayTask):
+        input_names = ("a", "b", "c")
+
+        def accuracy_function(self, *arrays):
+            return 0.123
+
+    part = Mine(X, Y, **OPTIONS).split(0.2, 0.3, 0.5, seed=1).test
+    assert part.accuracy_function() == 0.123
+    batch = part.get_trial_batch()
+    assert batch.input_names == ("a", "b", "c")
+    for trial, params in enumerate(batch.params):
+        np.testing.assert_array_equal(batch.x[trial], X[params["trial"]])
+    batch = part.all_trials()
+    batch.x[:] = 0
+    assert part.all_trials().x.any()
 
 
 def test_parameters_of_recorded_trials():
@@ -258,6 +354,11 @@ def test_wrong_recorded_data():
     refused(lambda: ArrayTask(X, Y, params=[{}] * 9, **OPTIONS), "10 dicts")
     refused(lambda: ArrayTask(X, Y, params={"a": np.ones(9)}, **OPTIONS), "'a'", "10 values")
     refused(lambda: ArrayTask(X, Y, accuracy=3, **OPTIONS), "accuracy")
+    refused(lambda: ArrayTask(X, Y, params={"trial": np.ones(10)}, **OPTIONS), "another name")
+    one = ArrayTask(X, Y[..., :1], **OPTIONS)
+    refused(
+        lambda: one.accuracy_function(Y[..., :1], Y[..., :1], Y[..., :1]), "two output channels"
+    )
     task = ArrayTask(X, Y, **OPTIONS)
     refused(lambda: task.split(0.5, 0.2, 0.2), "add up to 1", "0.9")
     refused(lambda: task.split(0.98, 0.01, 0.01), "at least one trial", "10 trials")
@@ -273,7 +374,8 @@ def test_wrong_arguments_of_the_librarys_tasks():
         "not fractions", kind=ParameterError,
     )  # fmt: skip
     refused(lambda: DelayedDiscrimination(10, 100, 2000, 2, delay_duration=3000), "T", "2000")
-    refused(lambda: DelayedDiscrimination(10, 100, 2000, 2, frequency_pairs=[1, 2]), "pairs")
+    for pairs in ([1, 2], [(10, 18)], [(18, 18)], [(18, np.nan)], []):
+        refused(lambda p=pairs: DelayedDiscrimination(10, 100, 2000, 2, frequency_pairs=p), "pairs")
     with pytest.warns(UserWarning, match="may have none"):
         DelayedDiscrimination(10, 100, 2000, 2, delay_duration=1000)
 

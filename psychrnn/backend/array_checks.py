@@ -81,7 +81,8 @@ def checked_fixed(model: Any, fixed: dict[str, Any]) -> dict[str, np.ndarray]:
 def checked_start(where: str, model: Any, given: Any, trials: int) -> list[np.ndarray]:
     """Return states to start from as ``model.presented`` takes them, or say what is wrong."""
     specs = model.state_spec()
-    parts = list(given) if isinstance(given, (tuple, list)) and len(specs) > 1 else [given]
+    several = isinstance(given, (tuple, list)) and (len(specs) > 1 or np.ndim(given[:1]) > 1)
+    parts = list(given) if several else [given]
     where = f"{where}.initial_state"
     if len(parts) != len(specs):
         raise _checks.error(where, f"a tuple of {len(specs)} states", f"{len(parts)}")
@@ -91,7 +92,7 @@ def checked_start(where: str, model: Any, given: Any, trials: int) -> list[np.nd
         shape = (trials, *spec.shape[1:])
         if values.shape not in (shape, (1, *shape[1:]), shape[1:]):
             raise _checks.error(where, f"[N_batch, N_rec] = {shape}", f"{values.shape}")
-        if not _checks.finite(values):
+        if not np.abs(values).max() <= np.finfo(np.float32).max:
             raise _checks.error(where, "finite numbers", "NaN or infinity")
         result.append(np.broadcast_to(values, shape).astype(spec.dtype.name))
     return result

@@ -107,7 +107,7 @@ class AdvanceCurriculum(Callback):
 
     def on_train_end(self, loop: Loop) -> None:
         """Save the log."""
-        loop.options.curriculum.save()
+        loop.options.curriculum.end(loop.epoch)
 
 
 class SaveAtEnd(Callback):

@@ -10,6 +10,7 @@ import numpy as np
 
 from psychrnn import _checks, io
 from psychrnn.backend import params as options
+from psychrnn.tasks.task import Task
 
 
 class CurriculumLog(NamedTuple):
@@ -81,7 +82,7 @@ class Curriculum:
         n_trials: number of trials of a test, made of whole batches; one batch where None.
         patience: number of tests in a row that must hold the criterion before training goes on.
         demote_below: go back a stage where the metric falls below this number, or below the one
-            of the stage where it is a list; never where None.
+            of the stage where it is a list, and the criterion does not hold; never where None.
 
     Attributes:
         stage: the current stage, from 0; the number of tasks after the last.
@@ -112,7 +113,11 @@ class Curriculum:
         self.metric = default_metric if chosen.metric is None else chosen.metric
         self.accuracies = chosen.accuracies
         if self.accuracies is None:
-            self.accuracies = [task.accuracy_function for task in self.tasks]
+            if self.metric is default_metric and max(chosen.thresholds) > 1:
+                advice = "An accuracy is a fraction of the trials."
+                got = f"{max(chosen.thresholds):g}"
+                raise _checks.error(f"{where}.thresholds", "numbers up to 1", got, advice)
+            self.accuracies = [getattr(task, "accuracy_function", None) for task in self.tasks]
         self.thresholds = chosen.thresholds
         self.metric_epoch = chosen.metric_epoch
         self.output_file = chosen.output_file
@@ -129,6 +134,7 @@ class Curriculum:
         self._updates: list[int] = []
         self._losses: list[float] = []
         self._held = 0  # tests in a row that held the criterion
+        self._before = 0  # updates of former calls of train
 
     @property
     def log(self) -> CurriculumLog:
@@ -209,15 +215,17 @@ class Curriculum:
         if not (isinstance(found, (tuple, list)) and len(found) == 2):
             expected = "a metric that returns (advance, value)"
             raise _checks.error(where, expected, _checks.shown(found))
-        value = _checks.number(f"{where}, its value", found[1])
+        decision, value = (part.numpy() if hasattr(part, "numpy") else part for part in found)
+        holds = _checks.flag(f"{where}, its decision", decision)
+        value = _checks.number(f"{where}, its value", value)
         self.metric_values.append([value, self.stage])
-        self._updates.append(epoch)
+        self._updates.append(self._before + epoch)
         self._losses.append(float(losses[-1]) if len(losses) else np.nan)
-        self._held = self._held + 1 if found[0] else 0
+        self._held = self._held + 1 if holds else 0
         if self._held >= self.patience:
             return self._go_to(self.stage + 1, verbosity)
         floor = None if self.demote_below is None else self.demote_below[self.stage]
-        if floor is not None and value < floor and self.stage > 0:
+        if floor is not None and value < floor and not holds and self.stage > 0:
             return self._go_to(self.stage - 1, verbosity)
         return False
 
@@ -231,6 +239,11 @@ class Curriculum:
             print(f"Stage {stage}")
         return True
 
+    def end(self, updates: int) -> None:
+        """Note that a call of ``train`` has ended after some updates, and write the log."""
+        self._before += updates
+        self.save()
+
     def save(self) -> str | None:
         """Write the log to ``output_file``; return its name, or None where there is none.
 
@@ -241,7 +254,7 @@ class Curriculum:
             OSError: if the file cannot be written; an older one is left whole.
 
         """
-        if self.output_file is None:
+        if self.output_file is None or not self.metric_values:
             return None
         pairs = np.array(self.metric_values, dtype=float).reshape(-1, 2)
         return io.save_weights(self.output_file, {"metric_values": pairs, **self.log._asdict()})
@@ -255,6 +268,12 @@ class Curriculum:
         """
         self._check_not_finished()
         for number, task in enumerate(self.tasks):
+            if self.metric is default_metric and self.accuracies[number] is None:
+                where = f"{type(self).__name__}.tasks[{number}]"
+                expected = "a task with an accuracy_function, which the default metric needs"
+                raise _checks.error(where, expected, type(task).__name__)
+            if self.metric is default_metric and _lacks(task, self.accuracies[number]):
+                task.accuracy_function(None, None, None)  # says what to define
             for key in ("N_in", "N_out"):
                 size = getattr(task, key, getattr(model, key))
                 if size != getattr(model, key):
@@ -273,3 +292,8 @@ def _listed(where: str, tasks: Any) -> list[Any]:
             advice = "Make an object of it." if isinstance(task, type) else ""
             raise _checks.error(f"{where}.tasks[{number}]", expected, _checks.shown(task), advice)
     return list(tasks)
+
+
+def _lacks(task: Any, accuracy: Any) -> bool:
+    """Tell whether an accuracy function is that of a task which does not define one."""
+    return getattr(accuracy, "__func__", None) is Task.accuracy_function and isinstance(task, Task)

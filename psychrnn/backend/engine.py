@@ -55,13 +55,21 @@ def check(model: Any) -> None:
     number_of_shards(type(model).__name__, model.shards, model.N_batch)
 
 
-def why_not_fused(model: Any) -> str | None:
-    """Return what keeps a model from the fused loop, or None."""
+def replaced(model: Any) -> str | None:
+    """Return a part of the library's equations that a model has one of its own for, or None."""
     for name in _REPLACED:
         function = getattr(type(model), name)
         module = str(getattr(function, "__module__", ""))
         if name in vars(model) or not module.startswith("psychrnn.backend."):
-            return f"{name} of its own"
+            return name
+    return None
+
+
+def why_not_fused(model: Any) -> str | None:
+    """Return what keeps a model from the fused loop, or None."""
+    own = replaced(model)
+    if own is not None:
+        return f"{own} of its own"
     reason: str | None = model.why_no_fused_step()
     if reason is not None:
         return reason

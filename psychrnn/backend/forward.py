@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,8 +60,8 @@ def _forward_for(model: Any, steps: int, with_start: bool) -> Any:
     return model._compiled[steps, with_start]
 
 
-def check_carries(where: str, model: Any) -> None:
-    """Check that a network's last state can be the start of the next trial.
+def check_starts(where: str, model: Any) -> None:
+    """Check that a network can start in another state, such as the last one of a trial.
 
     Raises:
         ParameterError: if it has a forward pass of its own, which need not tell its state.
@@ -72,7 +71,7 @@ def check_carries(where: str, model: Any) -> None:
         expected = "a network whose forward pass is the library's"
         advice = "Define recurrent_timestep instead."
         got = "a forward_pass of its own"
-        raise _checks.error(f"{where}.carry_state", expected, got, advice)
+        raise _checks.error(where, expected, got, advice)
 
 
 def carried(model: Any, state: Any, trials: int) -> list[np.ndarray]:
@@ -104,8 +103,8 @@ def sessions(
     if not isinstance(task, Task):
         raise _checks.error(where, "a task", _checks.shown(task))
     if _checks.flag(f"{where}.carry_state", carry_state):
-        check_carries(where, model)
-    source, state = Batches(copy.deepcopy(task)), None
+        check_starts(f"{where}.carry_state", model)
+    source, state = Batches(task.copied()), None
     for _ in range(trials):
         batch = next(source)
         x = checked_batch(where, model, batch)[0]

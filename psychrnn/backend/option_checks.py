@@ -243,3 +243,16 @@ def curriculum(where: str, value: Any) -> Any:
         advice = "Make one: Curriculum([easy_task, hard_task])."
         raise _checks.error(where, "a Curriculum", _checks.shown(value), advice)
     return value
+
+
+def metric(where: str, value: Any) -> Any:
+    """Check a metric of a curriculum."""
+    arguments = "curriculum_params, input_data, correct_output, output_mask, output, epoch, losses"
+    return _checks.takes(where, value, f"{arguments}, verbosity")
+
+
+def task(where: str, value: Any) -> Any:
+    """Check a task, or another object with batches."""
+    if not hasattr(value, "batch_generator") or isinstance(value, type):
+        raise _checks.error(where, "a task", _checks.shown(value))
+    return value

@@ -194,6 +194,7 @@ class TrainParams:
     workers: int = _key(check.plain(check.workers), 0)
     curriculum: Any = _key(check.plain(check.curriculum), None)
     carry_state: bool = _key(check.plain(_checks.flag), False)
+    held_out: Any = _key(check.plain(check.task), None)
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ class CurriculumParams:
     """Options of ``Curriculum``."""
 
     stages: int = _key(check.plain(_checks.count))
-    metric: Any = _key(check.plain(_checks.function), None)
+    metric: Any = _key(check.plain(check.metric), None)
     accuracies: Any = _key(check.functions, None)
     thresholds: Any = _key(check.per_stage, None)
     metric_epoch: int = _key(check.plain(_checks.count), 10)
@@ -277,9 +278,12 @@ def check_sizes(where: str, sizes: Mapping[str, int], key: str, value: Any) -> A
     return option.metadata["check"](f"{where}, {key}", value, dict(sizes))
 
 
-def read_simulator(where: str, given: Mapping[str, Any]) -> SimulatorParams:
+def read_simulator(where: str, given: Mapping[str, Any], N_rec: int) -> SimulatorParams:
     """Check the options of a simulator; ``alpha`` is given, or follows from dt and tau."""
-    options = read(SimulatorParams, where, given)
+    if not isinstance(given, Mapping):
+        raise _checks.error(where, "a dict of options", _checks.shown(given))
+    options = read(SimulatorParams, where, {**given, "N_rec": N_rec})
+    _checks.warn_near_misses(where, given, NETWORK_KEYS)
     if options.alpha is None:
         for key in ("dt", "tau"):
             if getattr(options, key) is None:

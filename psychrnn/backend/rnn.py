@@ -62,6 +62,7 @@ class RNN(RecurrentNoise, Weights):
 
     """
 
+    simulator: str | None = None  # name of the class that has its equations in NumPy
     _own_keys: tuple[str, ...] = ()  # weights of a class that it gives start values itself
     _idle_keys: tuple[str, ...] = ()  # weights that a class holds for its files and does not use
 
@@ -125,37 +126,9 @@ class RNN(RecurrentNoise, Weights):
 
     # -- one batch -----------------------------------------------------------------------------
 
-    def initial_state(self) -> tuple[Any, ...]:
-        """Return the start state of every trial of the batch at hand, a tuple of tensors."""
-        return (self.init_state,)
-
-    def start_state(self) -> tuple[Any, ...]:
-        """Return the state that the batch at hand starts from, given or initial."""
-        if self._start is None:
-            return self.initial_state()
-        fresh, *given = self._start
-        return tuple(tf.where(fresh, new, old) for new, old in zip(self.initial_state(), given))
-
-    def state_spec(self) -> list[Any]:
-        """Return shape and type of each part of the state, for any number of trials."""
-        self.__dict__["x"] = tf.zeros([1, 1, self.N_in])
-        try:
-            parts = self.initial_state()
-        finally:
-            del self.__dict__["x"]
-        return [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in parts]
-
-    @property
-    def init_state(self) -> Any:
-        """The start state of every trial of the batch at hand, ``[N_batch, N_rec]``."""
-        if "_own_init_state" in self.__dict__:
-            return self._own_init_state
-        batch = tf.shape(self.x)[0] if "x" in self.__dict__ else self.N_batch
-        return tf.tile(self._init_state, [batch, 1])
-
-    @init_state.setter
-    def init_state(self, own: Any) -> None:
-        self._own_init_state = own
+    def replaced_part(self) -> str | None:
+        """Return a part of the library's equations that this network replaced, or None."""
+        return engine.replaced(self)
 
     def why_no_fused_step(self) -> str | None:
         """Return what keeps this network from the fused engine, or None."""
@@ -291,6 +264,8 @@ class RNN(RecurrentNoise, Weights):
                 ``callbacks``, a list of :class:`~psychrnn.backend.callbacks.Callback`;
                 ``workers`` (0), processes that make batches; ``curriculum``, a
                 :class:`~psychrnn.backend.curriculum.Curriculum`, instead of the first argument;
+                ``held_out``, a task for tests during training, by default the same one, with
+                other trials;
                 ``carry_state`` (False), True to start each trial in the last state of the one
                 before it in its row of the batch.
             **keywords: the same options, shorter: ``train(task, learning_rate=1e-3)``.
@@ -357,6 +332,7 @@ class RNN(RecurrentNoise, Weights):
         x = array_checks.checked_inputs(where, self, trial_batch)
         start = None
         if initial_state is not None:
+            forward.check_starts(f"{where}.initial_state", self)
             start = array_checks.checked_start(where, self, initial_state, len(x))
         own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
         if own and batch_size is not None and batch_size != len(x):

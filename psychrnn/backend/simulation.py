@@ -49,6 +49,7 @@ class BasicSimulator(Simulator):
 
     _record = options.InitializerParams
     _keys = ("W_in", "W_rec", "W_out", "b_rec", "b_out", "init_state")
+    _others = ("W_f", "W_z")
 
     def __init__(
         self,
@@ -60,12 +61,16 @@ class BasicSimulator(Simulator):
         seed: int | None = None,
     ) -> None:
         super().__init__(rnn_model, params, weights_path, weights, seed=seed)
+        if rnn_model is not None and "_own_init_state" in vars(rnn_model):
+            where, expected = f"{self._where}.rnn_model", "a network with one start state"
+            advice = "Its init_state was set: give that to run_trials as initial_state."
+            raise _checks.error(where, expected, "one with a start state for each trial", advice)
         self.transfer_function = self._function(rnn_model, transfer_function)
         self.init_state: np.ndarray = np.reshape(vars(self)["init_state"], (1, -1))
         settings = rnn_model
         if settings is None:
-            given = {**({} if params is None else params), "N_rec": self.N_rec}
-            settings = options.read_simulator(f"{self._where}.params", given)
+            given = {} if params is None else params
+            settings = options.read_simulator(f"{self._where}.params", given, self.N_rec)
         self.alpha, self.rec_noise = settings.alpha, settings.rec_noise
 
     def _sizes(self) -> dict[str, int]:
@@ -125,7 +130,7 @@ class BasicSimulator(Simulator):
             trial_input: inputs, ``[N_batch, N_steps, N_in]``, any number of trials and steps.
             t_connectivity: factor of the recurrent weights at each step, ``[N_steps, N_rec,
                 N_rec]`` or a list of anything that broadcasts to ``[N_rec, N_rec]``; 0 ablates a
-                connection. None for none.
+                connection. ``[C] * N_steps`` is the same at each step. None for none.
             initial_state: start state, ``[N_rec]`` or one for each trial, ``[N_batch, N_rec]``.
 
         Returns:
@@ -148,9 +153,13 @@ class BasicSimulator(Simulator):
     def _factors(self, given: Any, steps: int) -> Any:
         where = f"{self._where}.run_trials, t_connectivity"
         expected = f"a factor of [N_rec, N_rec] = {self.W_rec.shape} for each of {steps} steps"
-        if not hasattr(given, "__len__") or len(given) < steps:
-            length = len(given) if hasattr(given, "__len__") else _checks.shown(given)
-            raise _checks.error(where, expected, f"{length}")
+        if not isinstance(given, (list, tuple, np.ndarray)) or np.shape(given) == ():
+            raise _checks.error(where, expected, _checks.shown(given))
+        if isinstance(given, np.ndarray) and given.shape == self.W_rec.shape:
+            advice = "For the same one at each step give [C] * N_steps."
+            raise _checks.error(where, expected, f"one matrix {given.shape}", advice)
+        if len(given) < steps:
+            raise _checks.error(where, expected, f"{len(given)}")
         for factor in given[:steps]:
             values = _checks.numeric(where, factor)
             try:
@@ -159,6 +168,8 @@ class BasicSimulator(Simulator):
                 fits = False
             if not fits:
                 raise _checks.error(where, expected, f"one of shape {values.shape}")
+            if not _checks.finite(values):
+                raise _checks.error(where, "finite factors", "NaN or infinity")
         return given
 
 
@@ -179,8 +190,8 @@ class _GatedSimulator(Simulator):
 
         Arguments:
             trial_input: inputs, ``[N_batch, N_steps, N_in]``, any number of trials and steps.
-            initial_state: a tuple with each part of the state to start from, ``[N_rec]`` or
-                ``[N_batch, N_rec]``: hidden and cell state of an LSTM, hidden state of a GRU.
+            initial_state: state to start from, ``[N_rec]`` or ``[N_batch, N_rec]``; of an LSTM a
+                tuple of hidden and cell state.
 
         Returns:
             Outputs ``[N_batch, N_steps, N_out]`` and hidden states ``[N_batch, N_steps, N_rec]``.
@@ -191,6 +202,8 @@ class _GatedSimulator(Simulator):
         """
         x = self._checked_input(trial_input)
         given = (None,) * len(self._starts) if initial_state is None else initial_state
+        if len(self._starts) == 1 and not isinstance(given, (tuple, list)):
+            given = (given,)
         if not isinstance(given, (tuple, list)) or len(given) != len(self._starts):
             where = f"{self._where}.run_trials, initial_state"
             expected = f"a tuple of {len(self._starts)}: {', '.join(self._starts)}"

@@ -33,6 +33,7 @@ class Simulator(ABC):
     _record: type[Any]  # the options that check the weights
     _keys: tuple[str, ...]  # the weights that are used
     _optional: tuple[str, ...] = ()
+    _others: tuple[str, ...] = ()  # weights that only other networks have
 
     if TYPE_CHECKING:
 
@@ -77,6 +78,7 @@ class Simulator(ABC):
                 "rnn_model will be ignored. Pass one of them."
             )
         if model is not None:
+            self._check_model(model)
             return dict(model.get_weights())
         if path is not None:
             return io.load_weights(_checks.path(f"{self._where}.weights_path", path))
@@ -85,9 +87,31 @@ class Simulator(ABC):
             raise _checks.error(f"{self._where}.weights", expected, _checks.shown(weights))
         return {key: _unwrapped(value) for key, value in weights.items()}
 
+    def _check_model(self, model: Any) -> None:
+        """Check that this simulator has the equations of a model."""
+        where = f"{self._where}.rnn_model"
+        if not hasattr(model, "simulator") or isinstance(model, type):
+            raise _checks.error(where, "a network", _checks.shown(model))
+        if not type(self).__module__.startswith("psychrnn.backend."):
+            return  # the user's own equations
+        if model.simulator != self._where:
+            expected = f"a network that {self._where} simulates"
+            advice = f"Use {model.simulator}." if model.simulator else ""
+            raise _checks.error(where, expected, type(model).__name__, advice)
+        own = model.replaced_part()
+        if own is not None:
+            expected = "a network with the equations of the library"
+            advice = f"Derive a class from {self._where} with an rnn_step of its own."
+            got = f"{type(model).__name__}, with {own} of its own"
+            raise _checks.error(where, expected, got, advice)
+
     def _read_weights(self) -> None:
         """Check the weights that are used and keep them as attributes, in float64."""
         where = f"{self._where}.weights"
+        for key in self._others:
+            if key in self.weights:
+                expected = f"weights that {self._where} simulates"
+                raise _checks.error(where, expected, f"those of a network with gates, {key}")
         for key in self._keys:
             if self.weights.get(key) is None:
                 advice = "Were they saved by another kind of network?"
@@ -138,6 +162,8 @@ class Simulator(ABC):
         """Return the start state of every trial, ``[trials, N_rec]``."""
         where = f"{self._where}.run_trials, initial_state"
         rows = np.atleast_2d(stored if given is None else _checks.numeric(where, given))
+        if not _checks.finite(rows):
+            raise _checks.error(where, "finite numbers", "NaN or infinity")
         if given is not None and rows.shape not in ((1, self.N_rec), (trials, self.N_rec)):
             expected = f"[N_batch, N_rec] = {(trials, self.N_rec)}"
             raise _checks.error(where, expected, f"{rows.shape}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,8 +120,7 @@ class Loop:
         """Take training batches, and those of tests, from another task or generator."""
         if isinstance(self.batches, Batches):
             self.batches.close()
-        workers = self.options.workers
-        self.batches, self.held_out = iterators(self.model, source, workers)
+        self.batches, self.held_out = iterators(self.model, source, self.options)
         self.state = self.held_out_state = None
 
     def _drawn(self, batches: Iterator[Any]) -> Any:
@@ -148,11 +147,10 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
     optimizer = optimizers.optimizer_for(model, options)
     fixed = checked_fixed(model, options.fixed_weights or {})
     if options.curriculum is not None:
-        options.curriculum.check_for(model)
-        source = options.curriculum.current_source
+        source = _of_curriculum(model, source, options)
     if options.carry_state:
-        forward.check_carries(f"{type(model).__name__}.train", model)
-    loop = Loop(model, options, *iterators(model, source, options.workers))
+        forward.check_starts(f"{type(model).__name__}.train.carry_state", model)
+    loop = Loop(model, options, *iterators(model, source, options))
     updates: dict[Any, Any] = {}
     first_length: list[int] = []
 
@@ -204,11 +202,15 @@ def _closed_at_end(loop: Loop) -> Iterator[None]:
 
 def _first_batch(loop: Loop) -> Any:
     batch = loop.next_batch()
-    if not batch[2].any():
-        where = f"{type(loop.model).__name__}.train, mask of the first batch"
-        advice = "Nothing can be learned where no target counts."
-        raise _checks.error(where, "a target that counts", "0 everywhere", advice)
+    _check_counts(f"{type(loop.model).__name__}.train", batch)
     return batch
+
+
+def _check_counts(where: str, batch: Any) -> None:
+    if not batch[2].any():
+        advice = "Nothing can be learned where no target counts."
+        expected, got = "a target that counts", "0 everywhere"
+        raise _checks.error(f"{where}, mask of the first batch", expected, got, advice)
 
 
 def _step(loop: Loop, update: Any) -> None:
@@ -244,11 +246,48 @@ def _joined(parts: tuple[np.ndarray, ...]) -> np.ndarray:
     return padded[0] if len(padded) == 1 else np.concatenate(padded)
 
 
-def iterators(model: Any, source: Any, workers: int) -> tuple[Iterator[Any], Iterator[Any]]:
+def _of_curriculum(model: Any, source: Any, options: TrainParams) -> Any:
+    """Check, before training, that every stage can be trained on; return where to begin."""
+    curriculum, where = options.curriculum, f"{type(model).__name__}.train"
+    if options.held_out is not None:
+        advice = "A curriculum tests on the task of its stage: leave held_out out."
+        raise _checks.error(f"{where}.held_out", "none beside a curriculum", "one", advice)
+    if source is not None and not any(source is task for task in curriculum.tasks):
+        warnings.warn(
+            f"{where}: {_checks.shown(source)} is not used, for training is on the tasks of the "
+            "curriculum. Pass None.",
+            UserWarning,
+            stacklevel=4,
+        )
+    curriculum.check_for(model)
+    for number, task in enumerate(curriculum.tasks):
+        if isinstance(task, Task):
+            Batches(task, options.workers).close()
+            batch = checked_batch(f"{where}, stage {number}", model, next(Batches(task.copied())))
+            _check_counts(f"{where}, stage {number}", batch)
+    return curriculum.current_source
+
+
+def iterators(
+    model: Any, source: Any, options: TrainParams
+) -> tuple[Iterator[Any], Iterator[Any]]:  # fmt: skip
     """Return training batches, and batches for tests, from a task or a generator."""
+    workers = options.workers
+    dt = getattr(source, "dt", model.dt)
+    if dt != model.dt:
+        warnings.warn(
+            f"{type(model).__name__}.train: a time step of {type(source).__name__} is {dt:g} ms "
+            f"and one of the network {model.dt:g} ms. Make the network for the task.",
+            UserWarning,
+            stacklevel=4,
+        )
+    if options.held_out is not None:
+        of_tests = replace(options, held_out=None, workers=0)
+        training, _ = iterators(model, source, replace(options, held_out=None))
+        return training, iterators(model, options.held_out, of_tests)[1]
     if isinstance(source, Task) and type(source).batch_generator is Task.batch_generator:
         # tests must not mix into what a task observes of training
-        other = source if source.observe is None else copy.deepcopy(source)
+        other = source if source.observe is None else source.copied()
         return Batches(source, workers), Batches(other)
     if getattr(source, "observe", None) is not None:
         where = f"{type(model).__name__}.train, task {type(source).__name__}"

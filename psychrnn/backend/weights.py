@@ -1,4 +1,4 @@
-"""What a network holds: raw weights, the effective weights they make, and their files."""
+"""What a network holds: weights, the effective weights they make, start states, and files."""
 
 from __future__ import annotations
 
@@ -104,6 +104,45 @@ class Weights(tf.Module, metaclass=_ModelMeta):
             yield
         finally:
             self.__dict__["_formed"] = before
+
+    def initial_state(self) -> tuple[Any, ...]:
+        """Return the start state of every trial of the batch at hand, a tuple of tensors."""
+        return (self.init_state,)
+
+    def start_state(self) -> tuple[Any, ...]:
+        """Return the state that the batch at hand starts from, given or initial."""
+        if self._start is None:
+            return self._initial_parts()
+        fresh, *given = self._start
+        return tuple(
+            tf.where(tf.reshape(fresh, [-1, *[1] * (new.shape.rank - 1)]), new, old)
+            for new, old in zip(self._initial_parts(), given)
+        )
+
+    def _initial_parts(self) -> tuple[Any, ...]:
+        parts = self.initial_state()
+        return (parts,) if tf.is_tensor(parts) else tuple(parts)
+
+    def state_spec(self) -> list[Any]:
+        """Return shape and type of each part of the state, for any number of trials."""
+        self.__dict__["x"] = tf.zeros([1, 1, self.N_in])
+        try:
+            parts = self._initial_parts()
+        finally:
+            del self.__dict__["x"]
+        return [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in parts]
+
+    @property
+    def init_state(self) -> Any:
+        """The start state of every trial of the batch at hand, ``[N_batch, N_rec]``."""
+        if "_own_init_state" in self.__dict__:
+            return self._own_init_state
+        batch = tf.shape(self.x)[0] if "x" in self.__dict__ else self.N_batch
+        return tf.tile(self._init_state, [batch, 1])
+
+    @init_state.setter
+    def init_state(self, own: Any) -> None:
+        self._own_init_state = own
 
     def named_variables(self) -> dict[str, Any]:
         """Return every variable of the model, those of a subclass included, by name."""

@@ -21,7 +21,8 @@ def choice_accuracy(
         output_mask: mask of the targets, the same shape.
 
     Raises:
-        ParameterError: if the shapes differ, or no trial has a mask above 0.
+        ParameterError: if the shapes differ, there is one channel only, or no trial has a mask
+            above 0.
 
     Example:
         >>> y = np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
@@ -39,6 +40,12 @@ def choice_accuracy(
             "three arrays of the same shape [N_batch, N_steps, N_out]",
             f"{correct.shape}, {output.shape} and {mask.shape}",
         )
+    if correct.shape[2] == 1:
+        expected, advice = (
+            "two output channels or more to choose between",
+            ("Score one channel by an accuracy_function of your own."),
+        )
+        raise _checks.error("choice_accuracy", expected, "one", advice)
     if not np.isfinite(output).all():
         raise _checks.error("choice_accuracy", "finite outputs", "NaN or infinity")
     counted = mask.any(axis=(1, 2))

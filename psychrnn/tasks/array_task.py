@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -26,7 +27,9 @@ class ArrayTask(Task):
     """Batches from arrays of recorded trials.
 
     Batches go through all trials again and again, shuffled anew for each pass or in order; the
-    last batch of a pass is filled up from the next one.
+    last batch of a pass is filled up from the next one. Each call of ``train`` begins a new pass.
+    Tests during training are on the same recorded trials, unless ``train`` is given others:
+    ``model.train(train, held_out=validation)``. A trial's params have its number as ``trial``.
 
     Arguments:
         x: inputs, ``[trials, N_steps, N_in]``.
@@ -82,6 +85,7 @@ class ArrayTask(Task):
             expected = f"the shape of y, {self._y.shape}"
             raise _checks.error(f"{where}.mask", expected, f"{self._mask.shape}")
         self._params = _dicts(f"{where}.params", params, trials)
+        self._own = np.arange(trials)  # trials of this task: a part of them after a split
         N_in, N_out = self._x.shape[2], self._y.shape[2]
         _checks.positive(f"{where}.dt", dt)
         super().__init__(N_in, N_out, dt, tau, steps * dt, N_batch, seed=seed)
@@ -90,50 +94,54 @@ class ArrayTask(Task):
         self._accuracy = choice_accuracy
         if accuracy is not None:
             self._accuracy = _checks.function(f"{where}.accuracy", accuracy)
-        self._order_seed: int = np.random.randint(2**31) if self.seed is None else self.seed
+        self._drawn_seed = int(np.random.randint(2**31)) if self.seed is None else 0
 
     @property
     def trials(self) -> int:
-        """Number of recorded trials."""
-        return len(self._x)
+        """Number of trials."""
+        return len(self._own)
 
     def generate_trial_params(self, batch: int, trial: int) -> dict[str, Any]:
         """Return the parameters of a trial, with its number among all as ``trial``."""
-        number = int(self._numbers(batch)[trial])
-        return {**self._params[number], "trial": number}
+        return self._batch_of(self._numbers(batch)[trial : trial + 1])[3][0]
 
     def generate_trial(self, params: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the arrays of the trial ``params["trial"]``."""
         n = params["trial"]
         return self._x[n], self._y[n], self._mask[n]
 
-    def generate_batch(self, batch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def generate_batch(self, batch: int) -> Any:
         """Return batch 1, 2, ... of the order of trials."""
-        chosen = self._numbers(batch)
+        return self._batch_of(self._numbers(batch))
+
+    def all_trials(self) -> Batch:
+        """Return every trial once, in order, such as those of a test set."""
+        return Batch(*self._batch_of(self._own)).of_task(self)
+
+    def _batch_of(
+        self, chosen: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         params = np.empty(len(chosen), dtype=object)
         for place, n in enumerate(chosen.tolist()):
             params[place] = {**self._params[n], "trial": n}
         return self._x[chosen], self._y[chosen], self._mask[chosen], params
 
-    def all_trials(self) -> Batch:
-        """Return every trial once, in order, such as those of a test set."""
-        params = np.empty(self.trials, dtype=object)
-        for n, given in enumerate(self._params):
-            params[n] = {**given, "trial": n}
-        return Batch(self._x, self._y, self._mask, params).of_task(self)
-
     def _numbers(self, batch: int) -> np.ndarray:
         """Return the numbers of the trials in a batch."""
         place = np.arange(self.N_batch) + (batch - 1) * self.N_batch
         if not self.shuffle:
-            return place % self.trials
+            return self._own[place % self.trials]
         passes = range(place[0] // self.trials, place[-1] // self.trials + 1)
         order = np.concatenate([self._shuffled(number) for number in passes])
-        return order[place - passes[0] * self.trials]
+        return self._own[order[place - passes[0] * self.trials]]
 
     def _shuffled(self, number: int) -> np.ndarray:
-        seed = np.random.SeedSequence(self._order_seed, spawn_key=(number,))
+        seed = np.random.SeedSequence(self._order_seed, spawn_key=(self._stream, number))
         return np.random.default_rng(seed).permutation(self.trials)
+
+    @property
+    def _order_seed(self) -> int:
+        return self._drawn_seed if self.seed is None else self.seed
 
     def accuracy_function(
         self, correct_output: np.ndarray, test_output: np.ndarray, output_mask: np.ndarray
@@ -163,8 +171,8 @@ class ArrayTask(Task):
         if abs(sum(parts.values()) - 1) > 1e-6:
             raise _checks.error(where, "fractions that add up to 1", f"{sum(parts.values()):g}")
         ends = np.round(np.cumsum([0, *parts.values()]) * self.trials).astype(int)
-        owner: int = self._order_seed if seed is None else _checks.seed(f"{where}.seed", seed)
-        order = np.random.default_rng([owner, 1]).permutation(self.trials)
+        owner = self._order_seed if seed is None else _checks.seed(f"{where}.seed", seed)
+        order = self._own[np.random.default_rng([owner, 1]).permutation(self.trials)]
         for key, count in zip(parts, np.diff(ends)):
             if not count:
                 expected = "at least one trial in each part"
@@ -173,12 +181,9 @@ class ArrayTask(Task):
         return Split(*(self._part(np.sort(order[a:b])) for a, b in pairwise(ends)))
 
     def _part(self, chosen: np.ndarray) -> ArrayTask:
-        params = [self._params[n] for n in chosen]
-        return ArrayTask(  # type: ignore[abstract]
-            self._x[chosen], self._y[chosen], self._mask[chosen], params, dt=self.dt,
-            tau=self.tau, N_batch=self.N_batch, shuffle=self.shuffle, accuracy=self._accuracy,
-            seed=self.seed,
-        )  # fmt: skip
+        part = copy.copy(self)
+        part._own, part._batch_generator = chosen, None
+        return part
 
 
 def _three_axes(where: str, values: Any) -> np.ndarray:
@@ -199,9 +204,12 @@ def _dicts(where: str, params: Any, trials: int) -> list[dict[str, Any]]:
         if wrong:
             expected = f"{trials} values, one for each trial"
             raise _checks.error(f"{where}, {wrong[0]!r}", expected, _checks.shown(params[wrong[0]]))
-        return [{key: values[n] for key, values in params.items()} for n in range(trials)]
+        params = [{key: values[n] for key, values in params.items()} for n in range(trials)]
     listed = list(params) if isinstance(params, (list, tuple, np.ndarray)) else []
     if len(listed) != trials or not all(isinstance(p, dict) for p in listed):
         expected = f"{trials} dicts, one for each trial, or a dict of arrays"
         raise _checks.error(where, expected, _checks.shown(params))
+    if any("trial" in p for p in listed):
+        advice = "It holds the number of the recorded trial: give yours another name."
+        raise _checks.error(where, "parameters of other names than 'trial'", "one", advice)
     return [dict(p) for p in listed]

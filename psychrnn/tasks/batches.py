@@ -48,6 +48,8 @@ class Batches:
         self._ready: deque[Future[Batch]] = deque()
         self._workers = workers
         self._pool: Any = None
+        if task.observe is not None:
+            _checks.takes(f"{type(task).__name__}.observe", task.observe, "batch, outputs")
         self.in_turn = task.observe is not None  # a batch may depend on what was seen before it
         if workers:
             if self.in_turn:

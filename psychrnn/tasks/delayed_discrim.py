@@ -90,9 +90,11 @@ class DelayedDiscrimination(WholeBatchTask):
                 raise _checks.error(f"{where}.{key}", expected, f"{length:g} ms", advice)
         self.stim_noise = _checks.number(f"{where}.stim_noise", stim_noise, low=0)
         pairs = _checks.numeric(f"{where}.frequency_pairs", frequency_pairs)
-        if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
-            expected = "pairs of frequencies, such as [(18, 10), (22, 14)]"
-            raise _checks.error(f"{where}.frequency_pairs", expected, f"shape {pairs.shape}")
+        shaped = pairs.ndim == 2 and pairs.shape[1] == 2 and len(pairs) > 0
+        if not (shaped and _checks.finite(pairs) and (pairs[:, 0] > pairs[:, 1]).all()):
+            expected = "pairs of a higher and a lower frequency, such as [(18, 10), (22, 14)]"
+            got = _checks.shown(frequency_pairs)
+            raise _checks.error(f"{where}.frequency_pairs", expected, got)
         self.frequency_pairs = [tuple(pair) for pair in pairs.tolist()]
         self.decision_options = [">", "<"]
         self.lo = 0.2

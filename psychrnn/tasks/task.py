@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,7 +94,9 @@ class Task(ABC):
         for key, size in (("input_names", self.N_in), ("output_names", self.N_out)):
             names = getattr(self, key)
             if names is not None and (isinstance(names, str) or len(set(names)) != size):
-                raise _checks.error(f"{where}.{key}", f"{size} different names", names)
+                if key in vars(type(self)) or key in vars(self):
+                    raise _checks.error(f"{where}.{key}", f"{size} different names", names)
+                setattr(self, key, None)  # they were those of a base class with other channels
         for key, value in (("dt", dt), ("T", T)):
             _checks.positive(f"{where}.{key}", value)
         times = _checks.numeric(f"{where}.tau", tau, "a number above 0, or one for each unit")
@@ -109,6 +112,7 @@ class Task(ABC):
         self._own_rng = False
         self.seed = seed
         self._streams = 0
+        self._stream = 0  # the one that a batch is made for
         self._batch_generator: Iterator[Batch] | None = None
 
     @property
@@ -303,9 +307,27 @@ class Task(ABC):
         x, y, mask = (np.stack(part) for part in zip(*trials))
         return x, y, mask, params
 
+    def copied(self) -> Task:
+        """Return a copy that makes batches of its own, unlike those of this task to come.
+
+        Raises:
+            ParameterError: if it cannot be copied.
+
+        """
+        try:
+            other = copy.deepcopy(self)
+        except Exception as reason:
+            advice = "Keep open files, generators and networks out of the task's attributes."
+            got = f"{type(reason).__name__}: {reason}"
+            expected = "a task that can be copied, for tests of its own"
+            raise _checks.error(type(self).__name__, expected, got, advice) from reason
+        self._streams += 1
+        return other
+
     @contextmanager
     def _drawing(self, number: int, stream: int, root: Any) -> Iterator[None]:
         """Let ``self.rng``, and NumPy's global functions, draw what belongs to one batch."""
+        self._stream = stream
         if self._own_rng:
             yield
             return
@@ -328,13 +350,13 @@ class Task(ABC):
         """Append zeros, which do not count, to a trial that is shorter than T."""
         if not (isinstance(made, (tuple, list)) and len(made) == 3):
             return made
-        shapes = [np.shape(part) for part in made]
-        lengths = {shape[0] for shape in shapes if len(shape) == 2}
-        short = len(lengths) == 1 and all(len(shape) == 2 for shape in shapes)
-        if not short or not 0 < (steps := lengths.pop()) < self.N_steps:
+        if not all(isinstance(part, np.ndarray) and part.ndim == 2 for part in made):
+            return made
+        steps, *others = (len(part) for part in made)
+        if others != [steps, steps] or not 0 < steps < self.N_steps:
             return made
         more = ((0, self.N_steps - steps), (0, 0))
-        return [np.pad(np.asarray(part), more) for part in made]
+        return [np.pad(part, more) for part in made]
 
     def _checked(self, maker: str, made: Any, *leading: tuple[str, int]) -> list[np.ndarray]:
         where = f"{type(self).__name__}.{maker}"

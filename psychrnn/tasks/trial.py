@@ -10,7 +10,8 @@ import numpy as np
 from psychrnn import _checks
 from psychrnn.tasks.task import Task
 
-Names = str | Sequence[str]
+Names = str | int | Sequence[str | int]
+_ROUNDING = 1e-9  # of a time: sums of durations are not exact
 
 
 def in_sequence(**durations: float) -> dict[str, tuple[float, float]]:
@@ -85,8 +86,8 @@ class Trial:
             expected, advice = "named periods", "Define periods(self, params) in the task."
             raise _checks.error(f"{self._where}.periods", expected, "none", advice)
         self.times = np.arange(task.N_steps) * task.dt
-        for name, (start, end) in self.periods.items():
-            if not 0 <= start <= end <= task.T:
+        for name, start, end in self._checked_periods():
+            if not 0 <= start <= end <= task.T * (1 + _ROUNDING):
                 expected = f"periods between 0 and T = {task.T:g} ms"
                 got = f"{name!r} from {start:g} to {end:g} ms"
                 advice = "Make T longer, or the periods shorter."
@@ -96,6 +97,18 @@ class Trial:
         self.mask = np.zeros((task.N_steps, task.N_out))
         self._inputs = _columns("input", task.input_names, task.N_in)
         self._outputs = _columns("output", task.output_names, task.N_out)
+
+    def _checked_periods(self) -> list[tuple[str, float, float]]:
+        where, found = f"{self._where}.periods", []
+        if not isinstance(self.periods, dict):
+            raise _checks.error(where, "a dict of periods", _checks.shown(self.periods))
+        for name, times in self.periods.items():
+            if not (isinstance(times, (tuple, list)) and len(times) == 2):
+                expected = f"start and end of {name!r} (ms)"
+                raise _checks.error(where, expected, _checks.shown(times))
+            start, end = (_checks.number(f"{where}, {name!r}", time) for time in times)
+            found.append((name, start, end))
+        return found
 
     def during(self, periods: Names) -> np.ndarray:
         """Return which time steps belong to one period, or to one of several, ``[N_steps]``.
@@ -107,17 +120,17 @@ class Trial:
             ParameterError: if there is no such period.
 
         """
-        steps = np.zeros(len(self.times), dtype=bool)
-        for name in _listed(periods):
+        steps, rounding = np.zeros(len(self.times), dtype=bool), _ROUNDING * self._task.T
+        for name in self._listed("periods", periods):
             start, end = self._found("periods", self.periods, name)
-            steps |= (start <= self.times) & (self.times < end)
+            steps |= (start - rounding <= self.times) & (self.times < end - rounding)
         return steps
 
     def add(self, channels: Names, value: Any, during: Names) -> None:
         """Add a value to input channels during periods.
 
         Arguments:
-            channels: name or names of input channels.
+            channels: name or names of input channels, or their numbers.
             value: a number, or one for each time step of the periods.
             during: name or names of periods.
 
@@ -149,7 +162,9 @@ class Trial:
         where = f"{self._where}, Trial.add_noise"
         sigma = _checks.number(f"{where}, sigma", sigma, low=0)
         tau = np.mean(self._task.tau) if tau is None else _checks.positive(f"{where}, tau", tau)
-        names = list(self._inputs) if channels is None else _listed(channels)
+        names = list(self._inputs)
+        if channels is not None:
+            names = self._listed("input_names", channels)
         columns = [self._found("input_names", self._inputs, name) for name in names]
         noise = self._task.rng.standard_normal((len(self.times), len(columns)))
         self.x[:, columns] += sigma * np.sqrt(2 * tau / self._task.dt) * noise
@@ -206,19 +221,24 @@ class Trial:
         if values.shape not in ((), (steps.sum(),)):
             expected = f"a number, or {steps.sum()} of them, one for each time step"
             raise _checks.error(f"{self._where}, Trial.{method}", expected, f"{values.shape}")
-        for name in _listed(channels):
+        for name in self._listed(kind, channels):
             column = self._found(kind, columns, name)
             array[steps, column] = array[steps, column] * add + values
 
     def _found(self, kind: str, known: dict[str, Any], name: Any) -> Any:
-        if name not in known:
+        if isinstance(name, (int, np.integer)) and kind != "periods" and 0 <= name < len(known):
+            return int(name)
+        if not isinstance(name, str) or name not in known:
             expected = "one of " + ", ".join(map(repr, known))
             raise _checks.error(f"{self._where}.{kind}", expected, _checks.shown(name))
         return known[name]
 
-
-def _listed(names: Any) -> list[Any]:
-    return [names] if isinstance(names, str) else list(names)
+    def _listed(self, kind: str, names: Any) -> list[Any]:
+        if isinstance(names, (str, int, np.integer)):
+            return [names]
+        if not isinstance(names, (tuple, list, dict, np.ndarray)):
+            raise _checks.error(f"{self._where}.{kind}", "names", _checks.shown(names))
+        return list(names)
 
 
 def _columns(kind: str, names: tuple[str, ...] | None, channels: int) -> dict[str, int]:

@@ -42,6 +42,8 @@ class Basic(RNN):
 
     """
 
+    simulator = "BasicSimulator"
+
     def recurrent_timestep(self, rnn_in: Any, state: Any) -> Any:
         """Return the state after one time step.
 

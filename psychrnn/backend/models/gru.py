@@ -45,6 +45,7 @@ class GRU(Gated):
 
     """
 
+    simulator = "GRUSimulator"
     _record = options.GRUParams
     _starts = ("init_hidden",)
     _gates = ("W_z", "W_r", "W_n")

@@ -47,6 +47,7 @@ class LSTM(Gated):
 
     """
 
+    simulator = "LSTMSimulator"
     _record = options.LSTMParams
     _starts = ("init_hidden", "init_cell")
     _gates = ("W_f", "W_i", "W_c", "W_o")
