@@ -26,6 +26,8 @@ def check(record_property):
 
 @pytest.fixture(autouse=True)
 def _free_names():
+    """Free the models of a test; what lives on, such as TensorFlow, is not looked at again."""
+    gc.freeze()
     yield
     gc.collect()
 

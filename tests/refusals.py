@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from psychrnn import Basic, ParameterError, PerceptualDiscrimination
+from psychrnn import ParameterError
 
 NAN, INF = np.nan, np.inf
 RAGGED = [[1.0], [1.0, 2.0]]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def fast_collection():
-    """Keep TensorFlow's many objects out of the garbage collection that follows every test."""
-    Basic.for_task(PerceptualDiscrimination(10, 100, 50, 2), N_rec=4).destruct()
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from refusals import INF, NAN, RAGGED, fast_collection, refused, table  # noqa: F401
+from refusals import INF, NAN, RAGGED, refused, table
 
 from psychrnn import (
     GRU,

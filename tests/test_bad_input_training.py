@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from refusals import INF, NAN, RAGGED, fast_collection, table  # noqa: F401
+from refusals import INF, NAN, RAGGED, table
 from refusals import refusing as refused
 
 from psychrnn import Basic, Callback, ParameterError, PerceptualDiscrimination

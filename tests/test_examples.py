@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,17 @@ def test_hello_world(tmp_path):
     assert accuracy > 0.85
     assert (tmp_path / "hello_world.png").stat().st_size > 20_000
     assert (tmp_path / "hello_world.npz").exists()
+
+
+def test_trial_history(tmp_path):
+    """A network with memory alternates; none without could be rewarded in more than half."""
+    command = [sys.executable, str(ROOT / "examples" / "trial_history.py")]
+    environment = {**os.environ, "PSYCHRNN_EXAMPLE_UPDATES": "500"}
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    with_memory, without = (float(part[:5]) for part in result.stdout.split(": ")[1:])
+    assert with_memory > 0.8
+    assert without < 0.6
 
 
 def test_readme_code(tmp_path):

@@ -21,13 +21,24 @@ from psychrnn import (
     ArrayTask,
     Basic,
     BasicScan,
+    BasicSimulator,
+    Batch,
+    Callback,
+    Curriculum,
     DelayedDiscrimination,
     GaussianSpectralRadius,
+    GRUSimulator,
+    LossFunction,
+    LSTMSimulator,
     MatchToCategory,
+    ParameterError,
     PerceptualDiscrimination,
+    Regularizer,
     Task,
+    Trial,
     WeightInitializer,
 )
+from psychrnn.backend.simulation import Simulator
 from psychrnn.testing import check_task
 
 _x = np.random.default_rng(0).normal(size=(9, 40, 2))
@@ -43,6 +54,11 @@ MODELS = [*CONSTRAINED, GRU, LSTM]
 SIZES = {"N_in": 2, "N_rec": 12, "N_out": 2}
 
 
+SIMULATORS = {Basic: BasicSimulator, LSTM: LSTMSimulator, GRU: GRUSimulator}
+# classes of one kind each, which have a file of tests of their own
+SINGLE = {Batch, Callback, Curriculum, LossFunction, ParameterError, Regularizer, Trial}
+
+
 def public(base):
     classes = [getattr(psychrnn, name) for name in psychrnn.__all__]
     return {c for c in classes if inspect.isclass(c) and issubclass(c, base)} - {Task, RNN}
@@ -52,6 +68,9 @@ def test_no_public_class_is_missing():
     assert public(Task) == TASKS.keys()
     assert public(WeightInitializer) == INITIALIZERS.keys()
     assert public(RNN) == set(MODELS)
+    assert public(Simulator) == set(SIMULATORS.values())
+    listed = {*TASKS, *INITIALIZERS, *MODELS, *SIMULATORS.values()}
+    assert public(object) == listed | SINGLE
 
 
 def test_every_public_class_has_an_example():
@@ -198,3 +217,24 @@ class TestModel:
         kept = kind.for_task(task, N_rec=4, name="taken")
         del kept
         kind.for_task(task, N_rec=4, name="taken")
+
+
+@pytest.mark.parametrize("kind", SIMULATORS)
+class TestSimulator:
+    def make(self, kind, **options):
+        task = PerceptualDiscrimination(20, 100, 400, 6, seed=1)
+        return task, kind.for_task(task, N_rec=8, seed=1, **options)
+
+    def test_it_is_its_network(self, kind):
+        task, model = self.make(kind)
+        model.train(task, training_iters=12, verbosity=False)
+        x = task.get_trial_batch().x
+        for found, wanted in zip(SIMULATORS[kind](model).run_trials(x), model.test(x)):
+            assert found.dtype == np.float64
+            np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+    def test_runs_are_repeatable(self, kind):
+        task, model = self.make(kind, **({"rec_noise": 0.1} if kind is Basic else {}))
+        x = task.get_trial_batch().x
+        one, other = (SIMULATORS[kind](model, seed=1).run_trials(x)[0] for _ in range(2))
+        np.testing.assert_array_equal(one, other)
