@@ -37,6 +37,8 @@ _HOMES = {
     "LossFunction": "psychrnn.backend.loss_functions",
     "Regularizer": "psychrnn.backend.regularizations",
     "ParameterError": "psychrnn._checks",
+    "set_seed": "psychrnn._random",
+    "load": "psychrnn.backend.model_files",
 }
 
 __all__ = sorted(_HOMES)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import sys
+
 import numpy as np
+
+from psychrnn import _checks
+
+_for_tensorflow: list[int] = []  # a seed that waits until TensorFlow is loaded
 
 
 def generator(seed: int | None, *stream: int) -> np.random.Generator:
@@ -15,3 +22,35 @@ def generator(seed: int | None, *stream: int) -> np.random.Generator:
     if seed is None:
         return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))
+
+
+def set_seed(seed: int) -> None:
+    """Fix everything random that has no seed of its own: trials, initial weights, noise.
+
+    It seeds Python, NumPy and TensorFlow, as ``random.seed``, ``numpy.random.seed`` and
+    ``tf.random.set_seed`` do. What has ``seed=`` does not depend on it.
+
+    Arguments:
+        seed: a whole number from 0 to 2**32 - 1.
+
+    Raises:
+        ParameterError: if it is another value.
+
+    Example:
+        >>> from psychrnn import PerceptualDiscrimination
+        >>> set_seed(1)
+        >>> task = PerceptualDiscrimination(dt=10, tau=100, T=500, N_batch=2)
+        >>> first = task.get_trial_batch().x
+        >>> set_seed(1)
+        >>> bool((first == task.get_trial_batch().x).all())
+        True
+
+    """
+    if _checks.seed("set_seed", seed) >= 2**32:
+        raise _checks.error("set_seed", "a number below 2**32", str(seed))
+    random.seed(seed)
+    np.random.seed(seed)
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].random.set_seed(seed)
+    else:
+        _for_tensorflow[:] = [seed]

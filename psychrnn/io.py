@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import pickle
+import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import numpy as np
 
 from psychrnn._checks import ParameterError
 
+DESCRIPTION = "psychrnn"  # the entry that describes the whole network, as text
+_SWELLING = 1000  # how much larger than the file its arrays may be
+_LARGEST_PICKLE = 10_000  # bytes
 # The two entries that PsychRNN 1.0 pickled, and the only names their pickles may contain.
 _OLD_ENTRIES = ("dale_ratio", "transfer_function")
 _ARRAY_NAMES = {
@@ -54,26 +62,43 @@ def save_weights(path: str, arrays: dict[str, Any]) -> str:
     for key, value in checked.items():
         if value.dtype.hasobject:
             raise ParameterError(f"{path}: {key!r} holds Python objects, which are not saved.")
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    aside = f"{path}.{os.getpid()}.part"
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with _moved_into_place(path) as file:
+        np.savez(file, **checked)  # type: ignore[arg-type]
+    return path
+
+
+@contextmanager
+def _moved_into_place(path: str) -> Iterator[IO[bytes]]:
+    """Open a file aside; once it is whole and on the disk, give it the name ``path``."""
+    aside = f"{path}.{os.getpid()}.{threading.get_ident()}.part"
     try:
         with open(aside, "wb") as file:
-            np.savez(file, **checked)  # type: ignore[arg-type]
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
     finally:
         if os.path.exists(aside):
             os.unlink(aside)
-    return path
 
 
-def load_weights(path: str) -> dict[str, Any]:
+def save_matlab(path: str, arrays: dict[str, Any]) -> None:
+    """Write arrays and text to a ``.mat`` file, which is moved into place when it is whole."""
+    from scipy.io import savemat  # here, for few need it
+
+    path = path if path.endswith(".mat") else path + ".mat"
+    named = {key.replace("/", "_"): value for key, value in arrays.items()}
+    with _moved_into_place(path) as file:
+        savemat(file, named)
+
+
+def load_weights(path: str, with_description: bool = False) -> dict[str, Any]:
     """Read a weight file of this library or of PsychRNN 1.0, without running anything in it.
 
     Arguments:
         path: exact file name.
+        with_description: True to get the text that describes the whole network, too.
 
     Returns:
         A dict of arrays. ``dale_ratio`` is a float or None, ``transfer_function`` a name;
@@ -90,26 +115,53 @@ def load_weights(path: str) -> dict[str, Any]:
         raise FileNotFoundError(f"load_weights_path: there is no file {path!r}.{hint}")
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
-            return {name[:-4]: _read_entry(archive, name, path) for name in names}
+            names = _checked_names(path, archive)
+            found = {name[:-4]: _read_entry(archive, name, path) for name in names}
     except zipfile.BadZipFile:
         raise ParameterError(
             f"{path}: expected an .npz file of weights, got something else or a damaged file."
         ) from None
+    except ParameterError:
+        raise
+    except Exception as reason:  # whatever a damaged archive leads to
+        said = " ".join(str(reason).split())[:200]
+        raise ParameterError(
+            f"{path}: the file is damaged and cannot be read ({type(reason).__name__}: {said})."
+        ) from reason
+    return {key: value for key, value in found.items() if with_description or key != DESCRIPTION}
+
+
+def _checked_names(path: str, archive: zipfile.ZipFile) -> list[str]:
+    """Return the entries of an archive that has each once and does not swell when it is read."""
+    entries = archive.infolist()
+    names = [entry.filename for entry in entries]
+    if len(set(names)) < len(names):
+        raise ParameterError(f"{path}: the file is damaged, an entry is in it twice.")
+    size = sum(entry.file_size for entry in entries)
+    if size > _SWELLING * os.path.getsize(path) + 2**20:
+        raise ParameterError(
+            f"{path}: expected arrays, got a file that would swell to {size / 2**20:.0f} MB when "
+            "it is read. It was refused."
+        )
+    return [name for name in names if name.endswith(".npy")]
 
 
 def _read_entry(archive: zipfile.ZipFile, name: str, path: str) -> Any:
     key = name[:-4]
     with archive.open(name) as file:
-        try:
-            value = np.lib.format.read_array(file, allow_pickle=False)
-        except ValueError as reason:
-            if "Object arrays" not in str(reason):
-                raise ParameterError(f"{path}: {key!r} cannot be read ({reason}).") from None
-            if key not in _OLD_ENTRIES:
-                raise _refused(path, key) from None
-            with archive.open(name) as again:
-                return _read_old_entry(again, path, key)
+        shape, dtype = _read_header(file)
+        start = file.tell()
+        if dtype.hasobject:
+            if key not in _OLD_ENTRIES or shape != ():
+                raise _refused(path, key)
+            return _read_old_entry(io.BytesIO(file.read(_LARGEST_PICKLE)), path, key)
+        size = archive.getinfo(name).file_size - start
+        if size != math.prod(shape) * dtype.itemsize:
+            raise ParameterError(
+                f"{path}: {key!r} is damaged, its size is not that of an array {shape}."
+            )
+        file.seek(0)
+        value = np.lib.format.read_array(file, allow_pickle=False)
     if key == "dale_ratio" and value.shape == () and value.dtype.kind == "f":
         return None if np.isnan(value) else float(value)
     if key == "transfer_function" and value.shape == ():
@@ -152,21 +204,25 @@ class _AllowList(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name}")
 
 
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
 def _read_old_entry(file: IO[bytes], path: str, key: str) -> Any:
-    """Read the one object in a 0-d object array as PsychRNN 1.0 saved it."""
+    """Read the one object in a 0-d object array as PsychRNN 1.0 saved it, after its header."""
     try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, _, _ = read_header(file)
         content = _AllowList(file).load().state[-1]
         (value,) = content
     except Exception as reason:
         raise _refused(path, key) from reason
     value = value.name if isinstance(value, _Function) else value
     expected = str if key == "transfer_function" else (float, int, type(None))
-    if shape != () or not isinstance(value, expected):
+    if not isinstance(value, expected):
         raise _refused(path, key)
     return value

@@ -15,7 +15,7 @@ ROOT = Path(psychrnn.__file__).parent
 
 # Each room may import from rooms in earlier rows, and from files of its own row that come before.
 ROOMS = [
-    ["_checks", "_random"],
+    ["_checks", "_random", "_plain"],
     [
         "tasks.accuracy",
         "tasks.batch",
@@ -27,6 +27,7 @@ ROOMS = [
         "tasks.match_to_category",
         "tasks.array_task",
         "tasks.batches",
+        "tasks.states",
         "io",
         "backend.option_checks",
         "backend.params",
@@ -40,9 +41,10 @@ ROOMS = [
     ["backend.initializations", "backend.loss_functions", "backend.regularizations"],
     ["backend.unroll", "backend.noise", "backend.shards"],
     ["backend.fused_loop", "backend.generic_loop", "backend.engine"],
-    ["backend.names", "backend.summary"],
+    ["backend.names", "backend.summary", "backend.model_files"],
     ["backend.array_checks", "backend.forward"],
-    ["backend.optimizers", "backend.callbacks", "backend.training"],
+    ["backend.optimizers", "backend.callbacks", "backend.loop", "backend.interruptions"],
+    ["backend.checkpoints", "backend.training"],
     ["backend.weights", "backend.rnn"],
     ["backend.models.basic", "backend.models.gated"],
     ["backend.models.lstm", "backend.models.gru"],

@@ -65,7 +65,7 @@ def test_files_hold_the_historic_arrays_and_no_pickle(tmp_path):
     assert list(model.get_weights()) == ORDER
     model.save(str(tmp_path / "w.npz"))
     with np.load(tmp_path / "w.npz", allow_pickle=False) as data:
-        assert list(data) == ORDER
+        assert list(data) == [*ORDER, "psychrnn"]  # what the network is, as text
         assert str(data["transfer_function"]) == "relu"
         assert np.isnan(data["dale_ratio"])
     assert [p.name for p in tmp_path.iterdir()] == ["w.npz"]

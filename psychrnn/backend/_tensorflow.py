@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psychrnn import _random
 from psychrnn._checks import ParameterError, error, shown
+
+_PROCESS = os.getpid()  # the one that loaded TensorFlow
 
 _CHATTER = ("I0000 ", "WARNING: All log messages before absl", "To enable the following instr")
 
@@ -48,6 +51,9 @@ else:
     with _without_chatter():
         import tensorflow as tf
 
+for _seed in _random._for_tensorflow:  # set_seed() was called before
+    tf.random.set_seed(_seed)
+
 from tensorflow.python.eager import context  # noqa: E402 (tensorflow itself comes first)
 
 __all__ = ["ensure_eager", "scalar", "tf"]
@@ -75,9 +81,16 @@ def ensure_eager() -> None:
     """Turn eager execution back on where a script written for TensorFlow 1 turned it off.
 
     Raises:
-        ParameterError: if graph operations exist already, which eager mode would orphan.
+        ParameterError: if graph operations exist already, which eager mode would orphan, or if
+            this process is a fork of the one that loaded TensorFlow, whose threads it lacks.
 
     """
+    if os.getpid() != _PROCESS:
+        raise ParameterError(
+            "This process was forked after TensorFlow was loaded and would hang in it. Start "
+            "workers another way: joblib's default backend (loky), or "
+            "multiprocessing.get_context('spawn')."
+        )
     if tf.executing_eagerly() or tf.inside_function():
         return
     graph = tf.compat.v1.get_default_graph()

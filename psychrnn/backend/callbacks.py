@@ -16,8 +16,8 @@ from tqdm import tqdm
 from psychrnn import _checks
 
 if TYPE_CHECKING:
+    from psychrnn.backend.loop import Loop
     from psychrnn.backend.params import TrainParams
-    from psychrnn.backend.training import Loop
 
 
 class Callback:
@@ -61,14 +61,15 @@ class SaveSnapshots(Callback):
 
     def on_train_begin(self, loop: Loop) -> None:
         """Make the folder, before hours of training."""
-        _make_folder(loop.options.training_weights_path)
+        made_folder(loop.options.training_weights_path)
 
     def on_step_end(self, loop: Loop) -> None:
         """Save the weights after an update."""
         if loop.epoch % loop.options.save_training_weights_epoch == 0:
             path = f"{loop.options.training_weights_path}{loop.epoch}"
-            loop.model.save(path)
-            loop.say(f"Training weights saved in file: {path}")
+            with loop.unless_the_disk_fails("weight file"):
+                loop.model.save(path)
+                loop.say(f"Training weights saved in file: {path}")
 
 
 class StopAtPerformance(Callback):
@@ -107,7 +108,8 @@ class AdvanceCurriculum(Callback):
 
     def on_train_end(self, loop: Loop) -> None:
         """Save the log."""
-        loop.options.curriculum.end(loop.epoch)
+        with loop.unless_the_disk_fails("log of the curriculum"):
+            loop.options.curriculum.save()
 
 
 class SaveAtEnd(Callback):
@@ -115,13 +117,14 @@ class SaveAtEnd(Callback):
 
     def on_train_begin(self, loop: Loop) -> None:
         """Make the folder, before hours of training."""
-        _make_folder(loop.options.save_weights_path)
+        made_folder(loop.options.save_weights_path)
 
     def on_train_end(self, loop: Loop) -> None:
         """Save the weights."""
         path = loop.options.save_weights_path
-        loop.model.save(path)
-        loop.say(f"Model saved in file: {path}")
+        with loop.unless_the_disk_fails("weight file"):
+            loop.model.save(path)
+            loop.say(f"Model saved in file: {path}")
 
 
 class SayFinished(Callback):
@@ -147,7 +150,8 @@ def standard(options: TrainParams) -> list[Any]:
     return chosen
 
 
-def _make_folder(path: str | None) -> None:
+def made_folder(path: str | None) -> None:
+    """Make the folder of a file."""
     os.makedirs(os.path.dirname(os.path.abspath(str(path))), exist_ok=True)
 
 

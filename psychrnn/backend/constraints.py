@@ -15,6 +15,10 @@ from psychrnn import _checks
 from psychrnn.backend import params
 
 
+class ConstraintError(AssertionError):
+    """A weight that a constraint forbids."""
+
+
 def effective(W: Any, connectivity: Any, signs: Any = None) -> Any:
     r"""Return the weights that act in the network.
 

@@ -12,6 +12,8 @@ from psychrnn import _checks, io
 from psychrnn.backend import params as options
 from psychrnn.tasks.task import Task
 
+_STATE = ("stage", "stop_training", "metric_values", "_updates", "_losses", "_held", "_before")
+
 
 class CurriculumLog(NamedTuple):
     """The tests of a curriculum, an array with one value for each.
@@ -239,10 +241,17 @@ class Curriculum:
             print(f"Stage {stage}")
         return True
 
+    def get_state(self) -> dict[str, Any]:
+        """Return stage and log as plain data."""
+        return {key: vars(self)[key] for key in _STATE}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a stage and log."""
+        self.__dict__.update({key: state[key] for key in _STATE})
+
     def end(self, updates: int) -> None:
-        """Note that a call of ``train`` has ended after some updates, and write the log."""
+        """Note that a call of ``train`` has ended after some updates: the log counts on."""
         self._before += updates
-        self.save()
 
     def save(self) -> str | None:
         """Write the log to ``output_file``; return its name, or None where there is none.

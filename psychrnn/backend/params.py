@@ -195,6 +195,10 @@ class TrainParams:
     curriculum: Any = _key(check.plain(check.curriculum), None)
     carry_state: bool = _key(check.plain(_checks.flag), False)
     held_out: Any = _key(check.plain(check.task), None)
+    checkpoint_path: str | None = _key(check.plain(_checks.path), None)
+    checkpoint_epoch: int = _key(check.plain(_checks.count), 100)
+    resume: bool = _key(check.plain(_checks.flag), False)
+    on_nan: str = _key(check.one_of("raise", "stop"), "raise")
 
 
 @dataclass(frozen=True)
@@ -326,6 +330,11 @@ def read_train(where: str, given: Mapping[str, Any]) -> TrainParams:
         )
     if options.save_weights_path is not None:
         _checks.writable(f"{where}.save_weights_path", options.save_weights_path)
+    if options.checkpoint_path is not None:
+        _checks.writable(f"{where}.checkpoint_path", f"{options.checkpoint_path}-00000000")
+    elif options.resume:
+        expected = "a checkpoint_path beside resume=True"
+        raise _checks.error(f"{where}.checkpoint_path", expected, "none")
     if options.training_weights_path is not None:
         prefix = options.training_weights_path
         _checks.writable(f"{where}.training_weights_path", f"{prefix}1000000")

@@ -15,6 +15,7 @@ from psychrnn.backend import (
     engine,
     forward,
     initializations,
+    model_files,
     names,
     summary,
     training,
@@ -100,7 +101,7 @@ class RNN(RecurrentNoise, Weights):
         self.__dict__["_compiled"] = {}
         self._optimizer: Any = None
         self._formed: dict[str, Any] | None = None
-        self.__dict__.update(_moment=None, _start=None, loop_notes={})
+        self.__dict__.update(_moment=None, _start=None, loop_notes={}, task=None, updates=0)
         self._create_noise()
         engine.check(self)
         names.register(self)
@@ -122,7 +123,9 @@ class RNN(RecurrentNoise, Weights):
 
         """
         name = names.unused(cls.__name__.lower())
-        return cls({**task.get_task_params(), "name": name, **keywords})
+        model = cls({**task.get_task_params(), "name": name, **keywords})
+        model.__dict__["task"] = task
+        return model
 
     # -- one batch -----------------------------------------------------------------------------
 
@@ -264,8 +267,11 @@ class RNN(RecurrentNoise, Weights):
                 ``callbacks``, a list of :class:`~psychrnn.backend.callbacks.Callback`;
                 ``workers`` (0), processes that make batches; ``curriculum``, a
                 :class:`~psychrnn.backend.curriculum.Curriculum`, instead of the first argument;
-                ``held_out``, a task for tests during training, by default the same one, with
-                other trials;
+                ``checkpoint_path`` (a prefix) and ``checkpoint_epoch`` (100), to write all that a
+                run needs to go on, and ``resume`` (False), True to go on from the newest one there
+                is; ``on_nan`` ('raise', or 'stop' with a warning), where loss or gradient is not
+                finite; ``held_out``, a task for tests during training, by default the same one,
+                with other trials;
                 ``carry_state`` (False), True to start each trial in the last state of the one
                 before it in its row of the batch.
             **keywords: the same options, shorter: ``train(task, learning_rate=1e-3)``.
@@ -289,6 +295,8 @@ class RNN(RecurrentNoise, Weights):
             known = ", ".join(sorted(options.TRAIN_KEYS))
             raise _checks.error(where, f"keywords among {known}", unknown[0])
         chosen = options.read_train(where, {**(train_params or {}), **keywords})
+        if hasattr(trial_batch_generator, "get_task_params"):
+            self.__dict__["task"] = trial_batch_generator
         return training.train(self, trial_batch_generator, chosen)
 
     def train_curric(self, train_params: Mapping[str, Any]) -> training.TrainResult:
@@ -371,6 +379,10 @@ class RNN(RecurrentNoise, Weights):
         for batch, outputs, states in forward.sessions(self, where, task, count, carry_state):
             found.append((batch, TestResult(outputs, states)))
         return found
+
+    def description(self) -> str:
+        """Return what is needed beside the weights to rebuild the network, as text."""
+        return model_files.description(self)
 
     def destruct(self) -> None:
         """Free this model and its name; other models are not touched. May be called twice."""

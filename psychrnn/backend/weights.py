@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABCMeta
+from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -41,7 +41,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     _TF_MODULE_IGNORED_PROPERTIES = tf.Module._TF_MODULE_IGNORED_PROPERTIES | {
         "params", "initializer", "loss_function", "regularizer", "transfer_function",
         "_options", "_optimizer", "_compiled", "_initial", "_noise", "_formed",
-        "_moment", "_start", "_last_state", "loop_notes",
+        "_moment", "_start", "_last_state", "task", "loop_notes",
     }  # fmt: skip
 
     def _create_variables(self, initial: dict[str, Any]) -> None:
@@ -213,6 +213,27 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         """Return what is kept beside the weights because they mean nothing without it."""
         return {"dale_ratio": self.dale_ratio, "transfer_function": self.transfer_function}
 
+    def check_constraints(self) -> None:
+        """Check that no weight breaks a constraint: masks, autapses, Dale's principle.
+
+        Raises:
+            ConstraintError: if one does, such as in a class with effective weights of its own.
+
+        """
+        name = type(self).__name__
+        for key, kind in (("W_in", "input"), ("W_rec", "rec"), ("W_out", "output")):
+            W = getattr(self, f"get_effective_{key}")().numpy()
+            mask = getattr(self, f"{kind}_connectivity").numpy()
+            if mask.shape == W.shape and (W[mask == 0] != 0).any():
+                raise constraints.ConstraintError(
+                    f"{name}: {key} is not 0 where {kind}_connectivity is."
+                )
+            if not self.has_dale or mask.shape != W.shape:
+                continue
+            signs = 1.0 if key == "W_in" else np.diag(getattr(self, f"Dale_{kind[:3]}").numpy())
+            if (W * signs < 0).any() or (W[:, np.broadcast_to(signs == 0, W.shape[1])] != 0).any():
+                raise constraints.ConstraintError(f"{name}: {key} breaks Dale's principle.")
+
     def set_weights(self, weights: Mapping[str, Any]) -> None:
         """Replace weights by arrays of the same names and shapes; others stay as they are.
 
@@ -241,7 +262,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
                 checked[key] = array_checks.checked_values(at, key, value, variables[key])
                 fixed = key in options.CONSTRAINT_KEYS
                 same = not fixed or np.array_equal(checked[key], variables[key].numpy())
-            elif isinstance(key, str) and "/" in key:
+            elif isinstance(key, str) and ("/" in key or key == io.DESCRIPTION):
                 continue
             else:
                 expected = "one of " + ", ".join(variables)
@@ -274,7 +295,10 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         self.__dict__["_optimizer"] = None
 
     def save(self, save_path: str) -> None:
-        """Write the weights to an ``.npz`` file for ``load_weights_path``.
+        """Write the network to an ``.npz`` file for ``psychrnn.load`` or ``load_weights_path``.
+
+        The file has each weight as an array of its name, and as text what the network is: class,
+        sizes, time constants, options, experiment, versions, seed, updates and date.
 
         Arguments:
             save_path: file name; ``.npz`` is appended where it is missing.
@@ -287,4 +311,24 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         name = transfer_function_name(self.transfer_function)
         ratio = np.nan if self.dale_ratio is None else self.dale_ratio
         path = _checks.path(f"{type(self).__name__}.save", save_path)
-        io.save_weights(path, {**weights, "transfer_function": name, "dale_ratio": ratio})
+        arrays = {**weights, "transfer_function": name, "dale_ratio": ratio}
+        io.save_weights(path, {**arrays, io.DESCRIPTION: self.description()})
+
+    @abstractmethod
+    def description(self) -> str:
+        """Return what is needed beside the weights to rebuild the network, as text."""
+
+    def to_matlab(self, save_path: str) -> None:
+        """Write the weights to a ``.mat`` file, each as a matrix of its name.
+
+        Arguments:
+            save_path: file name; ``.mat`` is appended where it is missing.
+
+        Raises:
+            OSError: if the file cannot be written.
+
+        """
+        path = _checks.path(f"{type(self).__name__}.to_matlab", save_path)
+        ratio = np.nan if self.dale_ratio is None else self.dale_ratio
+        named = {"transfer_function": transfer_function_name(self.transfer_function)}
+        io.save_matlab(path, {**self.get_weights(), **named, "dale_ratio": ratio})

@@ -6,8 +6,8 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, cast
 
 import cloudpickle
 import numpy as np
@@ -42,7 +42,7 @@ class Batches:
     """
 
     def __init__(self, task: Task, workers: int = 0) -> None:
-        self._task = task
+        self.task = task
         self._make: Callable[[int], Batch] = task.numbered_batches()
         self._next = 1
         self._ready: deque[Future[Batch]] = deque()
@@ -74,7 +74,7 @@ class Batches:
         batch = self._ready.popleft().result()
         if self._workers:
             self.prepare()
-            batch = batch.of_task(self._task)  # it was made by a copy elsewhere
+            batch = batch.of_task(self.task)  # it was made by a copy elsewhere
         return batch
 
     def prepare(self) -> None:
@@ -98,9 +98,22 @@ class Batches:
 
     def observe(self, batch: Any, outputs: np.ndarray) -> None:
         """Tell the task what the network did, where it wants to know."""
-        if self._task.observe is not None:
+        if self.task.observe is not None:
             x, y, mask, params, *_ = batch
-            self._task.observe(Batch(x, y, mask, params).of_task(self._task), outputs)
+            self.task.observe(Batch(x, y, mask, params).of_task(self.task), outputs)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return which stream of batches this is, and the number of the next one, as plain data."""
+        made = cast("partial[Batch]", self._make).keywords
+        return {**made, "next": self._next - len(self._ready)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on with another stream at another batch."""
+        self.close()
+        self._make = partial(self.task._generate_batch, stream=state["stream"], root=state["root"])
+        self._next = state["next"]
+        if self._workers:
+            self._pool, self._sent = _executor(self._workers), _sent(self.task, self._make)
 
     def close(self) -> None:
         """Make no more batches. Workers stay for a while, to be used again."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,9 @@ import numpy as np
 from psychrnn import _checks
 from psychrnn._random import generator
 from psychrnn.tasks.batch import Batch
+
+# NumPy's global state is that of a batch while it is made, so threads take turns.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 class _TaskAlpha(float):
@@ -76,6 +81,16 @@ class Task(ABC):
         whole = "generate_trial" in vars(cls)
         if whole and getattr(cls.trial_function, "__isabstractmethod__", False):
             cls.trial_function = _no_trial_function  # type: ignore[method-assign]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Keep the arguments, by which a file can name the experiment."""
+        task = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(task, *args, **kwargs)
+        except TypeError:  # the constructor says what is wrong; a copy is made without arguments
+            return task
+        task.__dict__["_arguments"] = {k: v for k, v in bound.arguments.items() if v is not task}
+        return task
 
     def __init__(
         self,
@@ -327,6 +342,10 @@ class Task(ABC):
     @contextmanager
     def _drawing(self, number: int, stream: int, root: Any) -> Iterator[None]:
         """Let ``self.rng``, and NumPy's global functions, draw what belongs to one batch."""
+        with _ONE_AT_A_TIME:
+            yield from self._drawing_alone(number, stream, root)
+
+    def _drawing_alone(self, number: int, stream: int, root: Any) -> Iterator[None]:
         self._stream = stream
         if self._own_rng:
             yield
