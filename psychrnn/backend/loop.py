@@ -145,8 +145,8 @@ class Loop:
             ) from None
         except BrokenExecutor as reason:
             raise TrainingError(
-                f"{where}: a worker that makes batches died in update {self.epoch + 1}, perhaps for "
-                "lack of memory. Use fewer workers. The weights reached so far are kept."
+                f"{where}: a worker that makes batches died in update {self.epoch + 1}, perhaps "
+                "for lack of memory. Use fewer workers. The weights reached so far are kept."
             ) from reason
         return checked_batch(where, self.model, batch)
 

@@ -132,12 +132,13 @@ def load(path: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
     given = {**about["own_params"], **about["params"], **names}
     given |= {"name": unused(kind.__name__.lower()), "load_weights_path": path}
     model = kind(given)
-    model.updates = about["updates"]
+    model.build()
+    model.__dict__["updates"] = about["updates"]
     if about["task"] is not None:
         named = about["task"]["class"]
         if not named.startswith("user:") or named[5:] in custom:
             task_kind = _found(path, named, _TASKS, custom)
-            model.task = task_kind(**about["task"]["arguments"])
+            model.__dict__["task"] = task_kind(**about["task"]["arguments"])
     return model
 
 
