@@ -94,11 +94,12 @@ def make(kind, good, path, rng):
         return
     weights = [n for n in names if n[0] in "Wb"]
     weight = weights[rng.integers(len(weights))]
+    right = np.load(io.BytesIO(content[weight]))
     changed = {
-        "wrong shape": lambda: {weight: array(np.ones(tuple(rng.integers(1, 9, 2))))},
+        "wrong shape": lambda: {weight: array(np.ones([n + 1 for n in right.shape]))},
         "wrong type": lambda: {weight: array(np.full((3, 2), "text"))},
-        "complex": lambda: {weight: array(1j * np.load(io.BytesIO(content[weight])))},
-        "NaN": lambda: {weight: array(np.nan * np.load(io.BytesIO(content[weight])))},
+        "complex": lambda: {weight: array(1j * right)},
+        "NaN": lambda: {weight: array(np.nan * right)},
         "missing entry": lambda: {weight: None},
         "pickle bomb": lambda: {name: object_array(Bomb())},
         "pickle bomb in an old entry": lambda: {"transfer_function.npy": object_array(Bomb())},
