@@ -156,6 +156,15 @@ def test_own_classes_and_functions_are_asked_for_by_name(tmp_path):
     np.testing.assert_array_equal(back.test(X).outputs, model.test(X).outputs)
 
 
+def test_a_dict_of_options_that_changed_later_does_not_matter(tmp_path):
+    params = {**make(Basic, "auto").params, "name": "first", "L2_rec": 0.5}
+    model = Basic(params)
+    params.update(name="second", N_steps="many", L2_rec=-1)
+    back = load(saved(model, tmp_path))
+    assert back.N_steps == 11
+    assert back.regularizer._options.L2_rec == 0.5
+
+
 def test_recorded_data_is_not_copied_into_the_file(tmp_path):
     task = ArrayTask(np.ones((99, 11, 3)), np.ones((99, 11, 2)), dt=10, tau=40, N_batch=5)
     path = saved(Basic.for_task(task, N_rec=5), tmp_path)

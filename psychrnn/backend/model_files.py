@@ -32,21 +32,18 @@ _TASKS = {
     "DelayedDiscrimination": "psychrnn.tasks.delayed_discrim",
     "MatchToCategory": "psychrnn.tasks.match_to_category",
 }
-_RECORDS = (options.NetworkParams, options.RegularizerParams)
 _NOT_KEPT = {"name", "alpha", "initializer", "load_weights_path", "custom_regularization"}
 
 
 def description(model: Any) -> str:
     """Return what is needed beside its weights to rebuild a model, as JSON."""
-    kept: dict[str, Any] = {}
-    for record in _RECORDS:
-        read = options.read(record, type(model).__name__, model.params)
-        kept |= {f.name: getattr(read, f.name) for f in fields(record) if f.name not in _NOT_KEPT}
+    kept: dict[str, Any] = {}  # as they were read when the model was made: its dict may change
+    for read in (model._options, model.regularizer._options):
+        kept |= {f.name: getattr(read, f.name) for f in fields(read) if f.name not in _NOT_KEPT}
     kept |= {"engine": model.engine, "shards": model.shards}
     functions = {"transfer_function": _name(model.transfer_function, TRANSFER_FUNCTIONS)}
     functions["loss_function"] = _name(model.loss_function.function, LOSSES)
-    where = type(model).__name__
-    penalty = options.read(options.RegularizerParams, where, model.params).custom_regularization
+    penalty = model.regularizer._options.custom_regularization
     if penalty is not None:
         functions["custom_regularization"] = _name(penalty, {})
     own = {k: v for k, v in model.params.items() if _is_users(k) and _plain.is_plain(v)}
