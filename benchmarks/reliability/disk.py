@@ -45,8 +45,8 @@ def main():
         model.save(path)
         last = np.array_equal(load(path).get_weights()["W_rec"], model.get_weights()["W_rec"])
     print(
-        f"{saves} saves that failed, {said} of them said so; older file intact {intact}, files left "
-        f"aside {left}; readable at the end: {same.N_rec == 30 and last}"
+        f"{saves} saves that failed, {said} of them said so; older file intact {intact}, files "
+        f"left aside {left}; readable at the end: {same.N_rec == 30 and last}"
     )
 
 
