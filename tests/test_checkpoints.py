@@ -126,6 +126,13 @@ def test_the_last_two_are_kept(tmp_path):
     assert names == ["run-00000010.npz", "run-00000011.npz"]
 
 
+def test_what_a_killed_run_left_aside_is_removed(tmp_path):
+    (tmp_path / "run-00000004.npz.123.456.part").write_bytes(b"half")
+    (tmp_path / "run of another.npz.part").write_bytes(b"kept")
+    train("noise", 2, checkpoint_path=str(tmp_path / "run"), resume=True)
+    assert sorted(os.listdir(tmp_path)) == ["run of another.npz.part", "run-00000002.npz"]
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path):
     path = str(tmp_path / "run")
     _, wanted, _ = train("noise", N)

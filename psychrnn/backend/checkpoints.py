@@ -36,6 +36,8 @@ class SaveCheckpoints(Callback):
         """Make the folder, and see that all can be written, before hours of training."""
         made_folder(loop.options.checkpoint_path)
         _state_of(loop)
+        for path in _left_aside(str(loop.options.checkpoint_path)):
+            os.unlink(path)
 
     def on_step_end(self, loop: Loop) -> None:
         """Write a checkpoint after an update."""
@@ -64,6 +66,13 @@ def _found(prefix: str) -> list[tuple[int, str]]:
     matches = [(pattern.fullmatch(name), name) for name in names]
     found = [(int(m.group(1)), os.path.join(folder, name)) for m, name in matches if m]
     return sorted(found, reverse=True)
+
+
+def _left_aside(prefix: str) -> list[str]:
+    """Return files that a run which was killed while it wrote them left unfinished."""
+    folder, name = os.path.split(os.path.abspath(prefix))
+    pattern = re.compile(re.escape(name) + r"-\d{8,}\.npz\..*\.part")
+    return [os.path.join(folder, n) for n in os.listdir(folder) if pattern.fullmatch(n)]
 
 
 def newest(where: str, prefix: str) -> dict[str, Any] | None:
