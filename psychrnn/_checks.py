@@ -86,7 +86,7 @@ def flag(where: str, value: Any) -> bool:
 
 def function(where: str, value: Any) -> Callable[..., Any]:
     """Check something that can be called."""
-    if not callable(value):
+    if not callable(value) or isinstance(value, type):
         raise error(where, "a function", shown(value))
     return value
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from psychrnn import _checks
 
+_MOST_UNITS = 100_000
+
 
 def plain(check: Callable[[str, Any], Any]) -> Callable[[str, Any, dict[str, Any]], Any]:
     """Return a check that ignores the options read so far."""
@@ -180,9 +182,38 @@ def one_of(*names: str) -> Callable[[str, Any, dict[str, Any]], str]:
 
 def function_or_name(where: str, value: Any) -> Any:
     """Check a function, or the name of one."""
-    if not (callable(value) or isinstance(value, str)):
+    if isinstance(value, str):
+        return str(value)
+    if not callable(value) or isinstance(value, type):
         raise _checks.error(where, "a function or the name of one", _checks.shown(value))
-    return str(value) if isinstance(value, str) else value
+    return value
+
+
+def loss(where: str, value: Any) -> Any:
+    """Check a loss, or the name of one."""
+    if isinstance(value, str):
+        return str(value)
+    return _checks.takes(where, function_or_name(where, value), "predictions, y, output_mask")
+
+
+def penalty(where: str, value: Any) -> Any:
+    """Check a penalty."""
+    return _checks.takes(where, value, "model, params")
+
+
+def measure(where: str, value: Any) -> Any:
+    """Check a measure of performance."""
+    arguments = "x, y, mask, output, epoch, losses, verbosity"
+    return _checks.takes(where, value, arguments)
+
+
+def units(where: str, value: Any) -> int:
+    """Check a number of units, whose weights must fit in memory."""
+    number = _checks.count(where, value)
+    if number > _MOST_UNITS:
+        advice = "Its matrix of N_rec x N_rec weights would not fit in memory."
+        raise _checks.error(where, f"at most {_MOST_UNITS} units", f"{number}", advice)
+    return number
 
 
 def anything(_: str, value: Any) -> Any:

@@ -37,7 +37,7 @@ class SizeParams:
     """The sizes that give every weight its shape."""
 
     N_in: int = _key(check.plain(_checks.count))
-    N_rec: int = _key(check.plain(_checks.count))
+    N_rec: int = _key(check.plain(check.units))
     N_out: int = _key(check.plain(_checks.count))
 
 
@@ -118,7 +118,7 @@ class NetworkParams:
 
     name: str = _key(check.plain(check.name))
     N_in: int = _key(check.plain(_checks.count))
-    N_rec: int = _key(check.plain(_checks.count))
+    N_rec: int = _key(check.plain(check.units))
     N_out: int = _key(check.plain(_checks.count))
     N_steps: int = _key(check.plain(_checks.count))
     dt: float = _key(check.plain(_checks.positive))
@@ -144,7 +144,7 @@ class NetworkParams:
 class LossParams:
     """Options of ``LossFunction``."""
 
-    loss_function: Any = _key(check.plain(check.function_or_name), "mean_squared_error")
+    loss_function: Any = _key(check.plain(check.loss), "mean_squared_error")
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,14 @@ class RegularizerParams:
     L2_rec: float = _key(check.plain(check.at_least_zero), 0.0)
     L2_out: float = _key(check.plain(check.at_least_zero), 0.0)
     L2_firing_rate: float = _key(check.plain(check.at_least_zero), 0.0)
-    custom_regularization: Any = _key(check.plain(_checks.function), None)
+    custom_regularization: Any = _key(check.plain(check.penalty), None)
 
 
 @dataclass(frozen=True)
 class SimulatorParams:
     """Options of a simulator that was given weights and no model."""
 
-    N_rec: int = _key(check.plain(_checks.count))
+    N_rec: int = _key(check.plain(check.units))
     dt: float | None = _key(check.plain(_checks.positive), None)
     tau: Any = _key(check.tau, None)
     alpha: Any = _key(check.alpha, None)
@@ -187,7 +187,7 @@ class TrainParams:
     clip_grads: float | None = _key(check.plain(check.clip), 1.0)
     clip_grads_by: str = _key(check.one_of("tensor", "global"), "tensor")
     fixed_weights: dict[str, Any] | None = _key(check.plain(check.fixed), None)
-    performance_measure: Any = _key(check.plain(_checks.function), None)
+    performance_measure: Any = _key(check.plain(check.measure), None)
     performance_cutoff: float | None = _key(check.plain(_checks.number), None)
     performance_epoch: int = _key(check.plain(_checks.count), 1)
     callbacks: tuple[Any, ...] = _key(check.plain(check.callbacks), ())
