@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 from psychrnn import _checks
 
+_ONE_AT_A_TIME = threading.RLock()
+_HERE = threading.local()
 _for_tensorflow: list[int] = []  # a seed that waits until TensorFlow is loaded
 
 
@@ -22,6 +27,31 @@ def generator(seed: int | None, *stream: int) -> np.random.Generator:
     if seed is None:
         return np.random.Generator(np.random.get_bit_generator())  # type: ignore[attr-defined]
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))
+
+
+@contextmanager
+def global_functions_seeded(seed: np.random.SeedSequence) -> Iterator[None]:
+    """Let the global functions of NumPy and Python draw from a seed, and as before afterwards.
+
+    Threads take turns, for there is one global state only.
+    """
+    with _ONE_AT_A_TIME:
+        _HERE.depth = getattr(_HERE, "depth", 0) + 1
+        of_numpy, of_python = np.random.get_state(legacy=False), random.getstate()
+        own = seed.generate_state(2)
+        np.random.seed(own[0])
+        random.seed(int(own[1]))
+        try:
+            yield
+        finally:
+            np.random.set_state(of_numpy)
+            random.setstate(of_python)
+            _HERE.depth -= 1
+
+
+def holds_global_functions() -> bool:
+    """Tell whether this thread has them seeded, so that another one would have to wait for it."""
+    return getattr(_HERE, "depth", 0) > 0
 
 
 def set_seed(seed: int) -> None:

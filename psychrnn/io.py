@@ -6,6 +6,7 @@ import io
 import math
 import os
 import pickle
+import pickletools
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -17,8 +18,9 @@ import numpy as np
 from psychrnn._checks import ParameterError
 
 DESCRIPTION = "psychrnn"  # the entry that describes the whole network, as text
-_SWELLING = 1000  # how much larger than the file its arrays may be
+_SWELLING = 100  # how much larger than the file its arrays may be, beside 16 MB
 _LARGEST_PICKLE = 10_000  # bytes
+_MOST_MEMORIES = 1000  # places of a pickle's memory, which it may ask for by any number
 # The two entries that PsychRNN 1.0 pickled, and the only names their pickles may contain.
 _OLD_ENTRIES = ("dale_ratio", "transfer_function")
 _ARRAY_NAMES = {
@@ -138,7 +140,7 @@ def _checked_names(path: str, archive: zipfile.ZipFile) -> list[str]:
     if len(set(names)) < len(names):
         raise ParameterError(f"{path}: the file is damaged, an entry is in it twice.")
     size = sum(entry.file_size for entry in entries)
-    if size > _SWELLING * os.path.getsize(path) + 2**20:
+    if size > _SWELLING * os.path.getsize(path) + 2**24:
         raise ParameterError(
             f"{path}: expected arrays, got a file that would swell to {size / 2**20:.0f} MB when "
             "it is read. It was refused."
@@ -217,6 +219,11 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _read_old_entry(file: IO[bytes], path: str, key: str) -> Any:
     """Read the one object in a 0-d object array as PsychRNN 1.0 saved it, after its header."""
     try:
+        data = file.read()
+        for opcode, argument, _ in pickletools.genops(data):  # reads, and runs nothing
+            if "PUT" in opcode.name and argument is not None and int(argument) > _MOST_MEMORIES:
+                raise pickle.UnpicklingError("a memory out of bounds")
+        file = io.BytesIO(data)
         content = _AllowList(file).load().state[-1]
         (value,) = content
     except Exception as reason:

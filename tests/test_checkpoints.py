@@ -126,8 +126,105 @@ def test_the_last_two_are_kept(tmp_path):
     assert names == ["run-00000010.npz", "run-00000011.npz"]
 
 
+def test_a_run_that_begins_does_not_write_over_another(tmp_path):
+    path = str(tmp_path / "run")
+    train("noise", 3, checkpoint_path=path)
+    with refusing("an unused path", "resume=True"):
+        train("noise", 3, checkpoint_path=path)
+
+
+def test_a_run_that_was_good_enough_does_not_train_on(tmp_path):
+    def measure(x, y, mask, output, epoch, losses, verbosity):
+        return epoch
+
+    options = {"performance_measure": measure, "performance_cutoff": 3, "resume": True}
+    for _ in range(3):
+        model, result, _ = train("noise", 10, checkpoint_path=str(tmp_path / "run"), **options)
+        assert len(result.losses) == model.updates == 3
+        assert result.interrupted is None
+
+
+def test_a_finished_curriculum_can_be_resumed(tmp_path):
+    class Observing(Points):
+        def observe(self, batch, outputs):
+            pass
+
+    def stages():
+        return Curriculum([points(seed=1), Observing(3, 2, 10, 40.0, 110, 5)], metric_epoch=2)
+
+    options = {"training_iters": 500, "checkpoint_path": str(tmp_path / "c"), "resume": True}
+    same = stages()
+    for curriculum in (same, same, stages()):
+        result = make(Basic, "auto").train(None, curriculum=curriculum, **options, **QUIET)
+        assert curriculum.stop_training
+        assert len(result.losses) == 4
+
+
+def test_what_differs_from_the_checkpoint_is_told(tmp_path):
+    path = str(tmp_path / "run")
+    model, _, _ = train("noise", 3, checkpoint_path=path, learning_rate=0.01)
+    with pytest.warns(UserWarning, match="other arguments"):
+        make(Basic, "auto", rec_noise=0.1).train(
+            points(seed=2), training_iters=20, checkpoint_path=path, resume=True, **QUIET
+        )
+    model = make(Basic, "auto", rec_noise=0.1)
+    model.train(points(seed=2), training_iters=25, checkpoint_path=path, resume=True,
+                learning_rate=0.5, **QUIET)  # fmt: skip
+    assert float(model._optimizer[1].learning_rate) == 0.5
+    with refusing("another optimizer"):
+        make(Basic, "auto", rec_noise=0.1).train(
+            points(seed=2), training_iters=30, checkpoint_path=path, resume=True,
+            optimizer="adamw", **QUIET
+        )  # fmt: skip
+
+
+def test_what_a_session_remembers_keeps_its_types(tmp_path):
+    class Keeping(Sessions):
+        def observe(self, batch, outputs):
+            super().observe(batch, outputs)
+            self.pair, self.small = [(1, 2.5)], np.float32(0.1)
+
+    path = str(tmp_path / "k")
+    make(Basic, "auto").train(Keeping(seed=1), training_iters=10, checkpoint_path=path, **QUIET)
+    task = Keeping(seed=1)
+    make(Basic, "auto").train(task, training_iters=10, checkpoint_path=path, resume=True, **QUIET)
+    assert task.pair == [(1, 2.5)]
+    assert type(task.small) is np.float32
+    params = {**task.get_task_params(), "tau": 50.0, "name": "later", "N_rec": 3}
+    assert Basic(params).tau == 50.0  # the alpha of the dict is known to be derived
+
+
+def test_trials_from_pythons_random_numbers_are_repeatable(tmp_path):
+    import random
+
+    class OfPython(Points):
+        def generate_trial_params(self, batch, trial):
+            return {"level": random.random()}
+
+    def run(updates, **options):
+        model = make(Basic, "auto")
+        task = OfPython(3, 2, 10, 40.0, 110, 5, seed=1)
+        return model.train(task, training_iters=5 * updates, **QUIET, **options).losses
+
+    wanted = run(8)
+    run(4, checkpoint_path=str(tmp_path / "p"))
+    assert run(8, checkpoint_path=str(tmp_path / "p"), resume=True) == wanted
+
+
+def test_a_task_that_trains_a_network_of_its_own():
+    class Teacher(Points):
+        def generate_batch(self, batch):
+            make(Basic, "auto").train(points(seed=3), training_iters=10, **QUIET)
+            return super().generate_batch(batch)
+
+    result = make(Basic, "auto").train(
+        Teacher(3, 2, 10, 40.0, 110, 5, seed=1), training_iters=15, **QUIET
+    )
+    assert len(result.losses) == 3
+
+
 def test_what_a_killed_run_left_aside_is_removed(tmp_path):
-    (tmp_path / "run-00000004.npz.123.456.part").write_bytes(b"half")
+    (tmp_path / "run-00000004.npz.999999999.456.part").write_bytes(b"half")
     (tmp_path / "run of another.npz.part").write_bytes(b"kept")
     train("noise", 2, checkpoint_path=str(tmp_path / "run"), resume=True)
     assert sorted(os.listdir(tmp_path)) == ["run of another.npz.part", "run-00000002.npz"]
@@ -272,6 +369,7 @@ def test_a_full_disk_leaves_the_older_file_and_training_goes_on(failing, tmp_pat
     }  # fmt: skip
     train("noise", 2, **options)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    options["resume"] = True
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -280,7 +378,7 @@ def test_a_full_disk_leaves_the_older_file_and_training_goes_on(failing, tmp_pat
     with pytest.warns(UserWarning, match="No space left on device") as caught:
         _, result, _ = train("noise", 4, **options)
     sentences = [str(w.message) for w in caught]
-    assert any("checkpoint of update 2" in s and "training goes on" in s for s in sentences)
+    assert any("checkpoint of update 4" in s and "training goes on" in s for s in sentences)
     assert len(result.losses) == 4
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 

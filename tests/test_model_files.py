@@ -165,6 +165,68 @@ def test_a_dict_of_options_that_changed_later_does_not_matter(tmp_path):
     assert back.regularizer._options.L2_rec == 0.5
 
 
+def test_arguments_of_every_kind(tmp_path):
+    class Odd(Mine):
+        def __init__(self, cls, /, *levels, **more):
+            super().__init__(sum(levels), **more)
+            self.cls = cls
+
+    task = Odd("one", 0.25, 0.5, N_batch=3)
+    path = saved(Basic.for_task(task, N_rec=3), tmp_path)
+    back = load(path, {"Odd": Odd}).task
+    assert (back.cls, back.level, back.N_batch) == ("one", 0.75, 3)
+
+    class Changed(Mine):
+        def __init__(self, other):
+            super().__init__(1)
+
+    with pytest.warns(UserWarning, match="without its task"):
+        assert load(path, {"Odd": Changed}).task is None
+    refused(lambda: load(path, {"Odd": "Odd"}), "derived from Task")
+
+
+def test_functions_without_a_name_are_called_by_their_role(tmp_path):
+    model = make(Basic, "auto", transfer_function=lambda s: tf.nn.relu(s) * 0.5,
+                 loss_function=lambda p, y, m: tf.reduce_mean(tf.abs(m * (p - y))))  # fmt: skip
+    path = saved(model, tmp_path)
+    refused(lambda: load(path), "custom_objects", "'transfer_function'")
+    custom = {"transfer_function": model.transfer_function,
+              "loss_function": model.loss_function.function}  # fmt: skip
+    np.testing.assert_array_equal(load(path, custom).test(X).outputs, model.test(X).outputs)
+
+
+def test_a_regularizer_in_the_place_of_the_librarys_is_saved_by_name(tmp_path):
+    class Mild:
+        def set_model_regularization(self, model):
+            return 0.1 * tf.reduce_mean(tf.square(model.states))
+
+    model = make(Basic, "auto")
+    model.regularizer = Mild()
+    refused(lambda: load(saved(model, tmp_path)), "'Mild'")
+
+
+def test_large_parameters_are_not_copied_into_the_file(tmp_path):
+    model = make(Basic, "auto", data=np.ones(10**6), small=3)
+    path = saved(model, tmp_path)
+    assert os.path.getsize(path) < 50_000
+    assert load(path).params["small"] == 3
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path):
+    (tmp_path / "w.npz").mkdir()
+    refused(lambda: make(Basic, "auto").save(str(tmp_path / "w")), "folder")
+
+
+def test_files_written_in_training_count_the_updates(tmp_path):
+    task = PerceptualDiscrimination(20, 100, 200, 5, seed=1)
+    Basic.for_task(task, N_rec=3, seed=1).train(
+        task, training_iters=20, verbosity=False, save_weights_path=str(tmp_path / "w"),
+        training_weights_path=str(tmp_path / "at"), save_training_weights_epoch=3,
+    )  # fmt: skip
+    assert load(str(tmp_path / "w.npz")).updates == 4
+    assert load(str(tmp_path / "at3.npz")).updates == 3
+
+
 def test_recorded_data_is_not_copied_into_the_file(tmp_path):
     task = ArrayTask(np.ones((99, 11, 3)), np.ones((99, 11, 2)), dt=10, tau=40, N_batch=5)
     path = saved(Basic.for_task(task, N_rec=5), tmp_path)
@@ -317,6 +379,16 @@ def test_constraints_are_checked():
     model = make(Wrong, "auto", dale_ratio=0.6)
     with pytest.raises(ConstraintError, match="W_rec breaks Dale's principle"):
         model.check_constraints()
+    y = np.ones((5, 11, 2))
+    with pytest.raises(ConstraintError):  # before the first update
+        model.train(iter([(np.ones((5, 11, 3)), y, y, None)]), training_iters=5)
+    assert model.updates == 0
+
+    class SignedInputs(Basic):
+        def get_effective_W_in(self):
+            return self.W_in * self.input_connectivity
+
+    make(SignedInputs, "auto", dale_ratio=0.6).check_constraints()
     for kind in (Basic, LSTM):
         make(kind, "auto").check_constraints()
     make(Basic, "auto", dale_ratio=0.5, autapses=False).check_constraints()

@@ -122,7 +122,7 @@ def test_u02_simple_script_with_every_option(tmp_path, monkeypatch, capsys):
     assert "'N_steps': 20" in printed and "'which_rand_init': 'glorot_gauss'" in printed
     assert printed.count("Iter ") == 4 and "Iter 50, Minibatch Loss= " in printed
     with np.load(tmp_path / "weights" / "saved_weights.npz") as saved:  # no allow_pickle
-        assert saved.files == KEYS
+        assert saved.files == [*KEYS, "psychrnn"]
         assert saved["W_rec"].shape == (12, 12)
         assert str(saved["transfer_function"]) == "relu"
 

@@ -290,6 +290,7 @@ class ClippedBasic(Basic):
 
 
 def test_u11_subclasses_keep_their_argument_order():
+    np.random.seed(1)
     pd = PerceptualDiscrimination(dt=20, tau=100, T=400, N_batch=12)  # as many trials as units
     params = pd.get_task_params()
     params.update(name="clipped_scan", N_rec=12)
@@ -302,6 +303,6 @@ def test_u11_subclasses_keep_their_argument_order():
     np.testing.assert_allclose(states, same_states, atol=1e-6)
     np.testing.assert_allclose(outputs + 3, shifted, atol=1e-5)
     losses, _, _ = scan.train(pd, {"training_iters": 240, "loss_epoch": 1, "verbosity": False})
-    assert len(losses) == 20 and losses[-1] < losses[0]
+    assert len(losses) == 20 and np.mean(losses[-5:]) < np.mean(losses[:5])
     scan.destruct()
     basic.destruct()

@@ -75,6 +75,14 @@ def foreign_pickle(module, name):
     return start + b"\x80\x02c" + f"{module}\n{name}\n".encode() + b"q\x00." + body[:0]
 
 
+def memo_bomb():
+    """Return a 0-d object array whose pickle asks for a large memory."""
+    start = object_array(None)
+    return (
+        start[: start.index(b"\n") + 1] + b"\x80\x02Nr" + (2**32 - 1).to_bytes(4, "little") + b"."
+    )
+
+
 def make(kind, good, path, rng):
     """Write one file of a kind; ``good`` is the path of a sound one."""
     content = entries(good)
@@ -106,6 +114,7 @@ def make(kind, good, path, rng):
         "foreign function": lambda: {"transfer_function.npy": object_array(os.system)},
         "named function": lambda: {"transfer_function.npy": foreign_pickle("os", "system")},
         "endless pickle": lambda: {"dale_ratio.npy": object_array(list(range(10**6)))},
+        "pickle of a large memory": lambda: {"dale_ratio.npy": memo_bomb()},
         "claims to be large": lambda: {weight: header((10**6, 10**6))},
         "claims a little more": lambda: {weight: header((7, 4)) + bytes(99)},
         "broken header": lambda: {weight: b"\x93NUMPY\x01\x00\x10\x00{'a': __import__}"},
@@ -135,7 +144,8 @@ def renamed(content):
 KINDS = [
     "truncated", "bit flip", "noise", "wrong shape", "wrong type", "complex", "NaN",
     "missing entry", "pickle bomb", "pickle bomb in an old entry", "foreign function",
-    "named function", "endless pickle", "claims to be large", "claims a little more",
+    "named function", "endless pickle", "pickle of a large memory",
+    "claims to be large", "claims a little more",
     "broken header", "description of code", "description of a class", "description of anything",
     "description that nests", "path trick", "absolute path", "no array", "zip bomb", "entry twice",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ generators, carried states and the curriculum are those of the moment the file w
 from __future__ import annotations
 
 import os
+import random
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,9 @@ class SaveCheckpoints(Callback):
         """Make the folder, and see that all can be written, before hours of training."""
         made_folder(loop.options.checkpoint_path)
         _state_of(loop)
-        for path in _left_aside(str(loop.options.checkpoint_path)):
-            os.unlink(path)
+        with loop.unless_the_disk_fails("remainder"):
+            for path in _left_aside(str(loop.options.checkpoint_path)):
+                os.unlink(path)
 
     def on_step_end(self, loop: Loop) -> None:
         """Write a checkpoint after an update."""
@@ -54,7 +56,8 @@ class SaveCheckpoints(Callback):
         with loop.unless_the_disk_fails("checkpoint"):
             io.save_weights(f"{prefix}-{loop.epoch:08d}.npz", _state_of(loop))
             self._last = loop.epoch
-            for _, path in _found(prefix)[_KEPT:]:
+            older = [path for epoch, path in _found(prefix) if epoch < loop.epoch]
+            for path in older[_KEPT - 1 :]:
                 os.unlink(path)
 
 
@@ -71,8 +74,35 @@ def _found(prefix: str) -> list[tuple[int, str]]:
 def _left_aside(prefix: str) -> list[str]:
     """Return files that a run which was killed while it wrote them left unfinished."""
     folder, name = os.path.split(os.path.abspath(prefix))
-    pattern = re.compile(re.escape(name) + r"-\d{8,}\.npz\..*\.part")
-    return [os.path.join(folder, n) for n in os.listdir(folder) if pattern.fullmatch(n)]
+    pattern = re.compile(re.escape(name) + r"-\d{8,}\.npz\.(\d+)\.\d+\.part")
+    matches = [(pattern.fullmatch(n), n) for n in os.listdir(folder)]
+    return [os.path.join(folder, n) for m, n in matches if m and not _lives(int(m.group(1)))]
+
+
+def _lives(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def check_unused(where: str, prefix: str) -> None:
+    """Check that a run which begins does not write over one that could go on.
+
+    Raises:
+        ParameterError: if there are checkpoints.
+
+    """
+    found = _found(prefix)
+    if found:
+        advice = "Use resume=True to go on with it, another path, or delete its files."
+        got = f"that of another run, {found[0][1]}"
+        raise _checks.error(f"{where}.checkpoint_path", "an unused path", got, advice)
 
 
 def newest(where: str, prefix: str) -> dict[str, Any] | None:
@@ -115,6 +145,9 @@ def _state_of(loop: Loop) -> dict[str, Any]:
         "epoch": loop.epoch,
         "trials": loop.trials,
         "updates": model.updates,
+        "stopped": loop.stop,
+        "optimizer": type(loop.optimizer).__name__,
+        "python": list(random.getstate()[1]),
         "first_length": loop.first_length,
         "numpy": _global_state(),
         "batches": [_batches_state(source) for source in (loop.batches, loop.held_out)],
@@ -165,10 +198,6 @@ def restore_loop(loop: Loop, stored: dict[str, Any]) -> None:
     if (run["curriculum"] is None) != (loop.options.curriculum is None):
         word = "without" if run["curriculum"] is None else "with"
         raise _other(where, stored, f"a run {word} a curriculum")
-    if loop.options.curriculum is not None:
-        loop.options.curriculum.set_state(run["curriculum"])
-        if not loop.options.curriculum.stop_training:
-            loop.replace_batches(loop.options.curriculum.current_source)
     tasks = _tasks(loop)
     if len(tasks) != len(run["tasks"]):
         raise _other(where, stored, "a run on other tasks")
@@ -192,7 +221,7 @@ def restore_loop(loop: Loop, stored: dict[str, Any]) -> None:
         if f"noise/{use}" not in stored:
             raise _other(where, stored, "a network without recurrent noise")
         generator.reset(stored[f"noise/{use}"])
-    loop.epoch, loop.trials = run["epoch"], run["trials"]
+    loop.epoch, loop.trials, loop.stop = run["epoch"], run["trials"], run["stopped"]
     loop.first_length = run["first_length"]
     loop.model.__dict__["updates"] = run["updates"]
     loop.losses = list(stored["losses"])
@@ -200,6 +229,7 @@ def restore_loop(loop: Loop, stored: dict[str, Any]) -> None:
         parts = sorted(key for key in stored if key.startswith(f"{name}/"))
         setattr(loop, name, [stored[key] for key in parts] or None)
     np.random.set_state(run["numpy"])
+    random.setstate((3, tuple(run["python"]), None))
 
 
 def restore_optimizer(loop: Loop, stored: dict[str, Any]) -> None:
@@ -210,11 +240,16 @@ def restore_optimizer(loop: Loop, stored: dict[str, Any]) -> None:
         trained = [v for v in loop.model.named_variables().values() if v.trainable]
         loop.optimizer._create_slots(trained)
         variables = _optimizer_variables(loop.optimizer)
+    ours = loop.options.optimizer is None or isinstance(loop.options.optimizer, str)
+    rate = loop.options.learning_rate if ours else None
     values = [stored[f"optimizer/{number}"] for number in range(len(held))]
-    if [tuple(v.shape) for v in variables] != [np.shape(value) for value in values]:
+    same = type(loop.optimizer).__name__ == stored["run"]["optimizer"]
+    if not same or [tuple(v.shape) for v in variables] != [np.shape(value) for value in values]:
         raise _other(f"{type(loop.model).__name__}.train.resume", stored, "another optimizer")
     for variable, value in zip(variables, values):
         variable.assign(value)
+    if isinstance(rate, (int, float)):
+        loop.optimizer.learning_rate = rate  # that of this script, not of the checkpoint
 
 
 def _other(where: str, stored: dict[str, Any], got: str) -> _checks.ParameterError:

@@ -118,7 +118,8 @@ class Loop:
 
     def end_by(self, reason: str) -> None:
         """End training after the current update, for a reason from outside."""
-        self.ended_by = reason
+        if self.ended_by != "SIGTERM":  # which is to end the process, too
+            self.ended_by = reason
 
     @contextmanager
     def unless_the_disk_fails(self, what: str) -> Iterator[None]:
@@ -171,6 +172,8 @@ def of_curriculum(model: Any, source: Any, options: TrainParams) -> Any:
             UserWarning,
             stacklevel=4,
         )
+    if curriculum.stop_training and options.resume:
+        return curriculum.tasks[-1]  # a run that was finished, as its checkpoint says
     curriculum.check_for(model)
     for number, task in enumerate(curriculum.tasks):
         if isinstance(task, Task):

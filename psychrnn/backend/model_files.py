@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import import_module
@@ -17,9 +18,10 @@ from psychrnn.backend import params as options
 from psychrnn.backend.loss_functions import LOSSES
 from psychrnn.backend.names import unused
 from psychrnn.backend.transfer_functions import TRANSFER_FUNCTIONS
+from psychrnn.tasks.task import Task
 
 _FORMAT = 1
-_LARGEST_ARGUMENT = 1000
+_LONGEST = 10_000  # characters of a value that is kept in a description
 # Names of classes that a file may name, and where the library has them.
 _NETWORKS = {
     "Basic": "psychrnn.backend.models.basic",
@@ -38,15 +40,21 @@ _NOT_KEPT = {"name", "alpha", "initializer", "load_weights_path", "custom_regula
 def description(model: Any) -> str:
     """Return what is needed beside its weights to rebuild a model, as JSON."""
     kept: dict[str, Any] = {}  # as they were read when the model was made: its dict may change
-    for read in (model._options, model.regularizer._options):
+    penalties = vars(model.regularizer).get("_options")
+    for read in filter(None, (model._options, penalties)):
         kept |= {f.name: getattr(read, f.name) for f in fields(read) if f.name not in _NOT_KEPT}
     kept |= {"engine": model.engine, "shards": model.shards}
-    functions = {"transfer_function": _name(model.transfer_function, TRANSFER_FUNCTIONS)}
-    functions["loss_function"] = _name(model.loss_function.function, LOSSES)
-    penalty = model.regularizer._options.custom_regularization
-    if penalty is not None:
-        functions["custom_regularization"] = _name(penalty, {})
-    own = {k: v for k, v in model.params.items() if _is_users(k) and _plain.is_plain(v)}
+    loss = getattr(model.loss_function, "function", model.loss_function)
+    penalty = getattr(penalties, "custom_regularization", None)
+    if penalties is None:  # a regularizer of the user's own, put in the place of the library's
+        penalty = model.regularizer
+    used = {
+        "transfer_function": (model.transfer_function, TRANSFER_FUNCTIONS),
+        "loss_function": (loss, LOSSES),
+        "custom_regularization": (penalty, {}),
+    }
+    functions = _names({role: pair for role, pair in used.items() if pair[0] is not None})
+    own = {k: v for k, v in model.params.items() if _is_users(k) and _is_small(v)}
     versions = {"python": platform.python_version(), "psychrnn": __version__,
                 "tensorflow": version("tensorflow"), "numpy": np.__version__}  # fmt: skip
     about = {
@@ -67,11 +75,22 @@ def _is_users(key: Any) -> bool:
     return isinstance(key, str) and key not in options.NETWORK_KEYS and "/" not in key
 
 
-def _name(function: Any, known: Mapping[str, Any]) -> str:
-    for name, own in known.items():
-        if own is function:
-            return name
-    return f"user:{getattr(function, '__name__', type(function).__name__)}"
+def _is_small(value: Any) -> bool:
+    """Tell whether a value is plain data of a size that belongs into a description."""
+    return _plain.is_plain(value) and len(_plain.to_text("", value)) <= _LONGEST
+
+
+def _names(used: dict[str, tuple[Any, Mapping[str, Any]]]) -> dict[str, str]:
+    """Return a name for each function; where one of the user's is not unique, its role."""
+    found, own = {}, []
+    for role, (function, known) in used.items():
+        name = next((name for name, ours in known.items() if ours is function), None)
+        if name is None:
+            name = f"user:{getattr(function, '__name__', type(function).__name__)}"
+            own.append(name)
+        found[role] = name
+    doubtful = {name for name in own if own.count(name) > 1 or not name[5:].isidentifier()}
+    return {role: f"user:{role}" if name in doubtful else name for role, name in found.items()}
 
 
 def _class_name(kind: type, known: Mapping[str, str]) -> str:
@@ -81,11 +100,9 @@ def _class_name(kind: type, known: Mapping[str, str]) -> str:
 
 def _task(task: Any) -> Any:
     """Return class and arguments of a task, or None where they are not plain data."""
-    arguments = vars(task).get("_arguments") if task is not None else None
-    if arguments is None or not _plain.is_plain(arguments):
+    arguments = None if task is None else vars(task).get("_arguments")
+    if arguments is None or not _is_small(arguments):
         return None
-    if any(np.size(value) > _LARGEST_ARGUMENT for value in arguments.values()):
-        return None  # recorded data
     return {"class": _class_name(type(task), _TASKS), "arguments": arguments}
 
 
@@ -118,25 +135,39 @@ def load(path: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
         True
 
     """
+    from psychrnn.backend.rnn import RNN  # here, for it knows this module
+
     path = _checks.path("load", path)
     custom = {} if custom_objects is None else custom_objects
     if not isinstance(custom, Mapping):
         raise _checks.error("load.custom_objects", "a dict", _checks.shown(custom))
     stored = io.load_weights(path, with_description=True)
     about = _described(path, stored)
-    kind = _found(path, about["class"], _NETWORKS, custom)
+    kind = _class(path, about["class"], _NETWORKS, custom, RNN)
     names = {key: _function(path, name, custom) for key, name in about["functions"].items()}
     given = {**about["own_params"], **about["params"], **names}
     given |= {"name": unused(kind.__name__.lower()), "load_weights_path": path}
     model = kind(given)
     model.build()
-    model.__dict__["updates"] = about["updates"]
-    if about["task"] is not None:
-        named = about["task"]["class"]
-        if not named.startswith("user:") or named[5:] in custom:
-            task_kind = _found(path, named, _TASKS, custom)
-            model.__dict__["task"] = task_kind(**about["task"]["arguments"])
+    model.__dict__.update(updates=about["updates"], task=_made_again(path, about["task"], custom))
     return model
+
+
+def _made_again(path: str, about: Any, custom: Mapping[str, Any]) -> Any:
+    """Return the experiment that a file names, or None where its class is not at hand."""
+    if about is None or (about["class"].startswith("user:") and about["class"][5:] not in custom):
+        return None
+    kind = _class(path, about["class"], _TASKS, custom, Task)
+    try:
+        return kind(*about["arguments"]["args"], **about["arguments"]["kwargs"])
+    except Exception as reason:
+        warnings.warn(
+            f"load, {path}: the network is loaded without its task, for {kind.__name__} cannot be "
+            f"made from the arguments in the file ({type(reason).__name__}: {reason}).",
+            UserWarning,
+            stacklevel=3,
+        )
+        return None
 
 
 def _described(path: str, stored: dict[str, Any]) -> dict[str, Any]:
@@ -167,10 +198,16 @@ def _described(path: str, stored: dict[str, Any]) -> dict[str, Any]:
     return about
 
 
-def _found(path: str, name: str, known: Mapping[str, str], custom: Mapping[str, Any]) -> Any:
+def _class(
+    path: str, name: str, known: Mapping[str, str], custom: Mapping[str, Any], base: type
+) -> Any:
     if name in known:
         return getattr(import_module(known[name]), name)
-    return _custom(path, name, custom)
+    kind = _custom(path, name, custom)
+    if not (isinstance(kind, type) and issubclass(kind, base)):
+        expected = f"a class derived from {base.__name__}"
+        raise _checks.error(f"load, custom_objects[{name[5:]!r}]", expected, _checks.shown(kind))
+    return kind
 
 
 def _function(path: str, name: str, custom: Mapping[str, Any]) -> Any:

@@ -54,19 +54,22 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
     where = f"{type(model).__name__}.train"
     optimizer = optimizers.optimizer_for(model, options)
     fixed = checked_fixed(model, options.fixed_weights or {})
+    model.check_constraints()
+    stored = _checkpoint(where, options)
     if options.curriculum is not None:
+        if stored is not None and stored["run"]["curriculum"] is not None:
+            options.curriculum.set_state(stored["run"]["curriculum"])
         source = of_curriculum(model, source, options)
     if options.carry_state:
         forward.check_starts(f"{where}.carry_state", model)
     loop = Loop(model, options, *iterators(model, source, options), optimizer)
-    stored = checkpoints.newest(where, str(options.checkpoint_path)) if options.resume else None
     if stored is not None:
         checkpoints.restore_loop(loop, stored)
     updates = _Updates(loop, fixed)
     variables = model.named_variables()
     frozen = {key: variables[key].numpy()[entries] for key, entries in fixed.items()}
     batch = None
-    if loop.trials < options.training_iters and not _at_its_end(options.curriculum):
+    if loop.trials < options.training_iters and not loop.stop:
         batch = loop.next_batch()  # it tells the shape to compile for
         check_counts(where, batch)
         updates.get(batch)
@@ -95,7 +98,6 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
             batch = loop.next_batch() if more else None
         for action in actions:
             action.on_train_end(loop)
-    model.__dict__["updates"] += loop.epoch
     if options.curriculum is not None:
         options.curriculum.end(loop.epoch)
     model.check_constraints()
@@ -105,12 +107,19 @@ def train(model: Any, source: Any, options: TrainParams) -> TrainResult:
     if loop.ended_by == "SIGTERM":  # the checkpoint is written, so the process may go
         raise SystemExit(143)
     result = TrainResult(loop.losses, time.perf_counter() - begin, begin - start)
-    result.interrupted = loop.ended_by
+    if loop.trials < options.training_iters and not loop.stop:
+        result.interrupted = loop.ended_by
     return result
 
 
-def _at_its_end(curriculum: Any) -> bool:
-    return curriculum is not None and curriculum.stop_training
+def _checkpoint(where: str, options: TrainParams) -> dict[str, Any] | None:
+    """Return what a run is to go on from, or None where it begins."""
+    if options.checkpoint_path is None:
+        return None
+    if options.resume:
+        return checkpoints.newest(where, options.checkpoint_path)
+    checkpoints.check_unused(where, options.checkpoint_path)
+    return None
 
 
 @contextmanager
@@ -169,6 +178,7 @@ def _step(loop: Loop, update: Any) -> bool:
         loop.end_by("nan")
         return False
     loop.trials += len(x)
+    loop.model.__dict__["updates"] += 1
     if more:
         loop.outputs, *loop.state = (part.numpy() for part in more)
         if isinstance(loop.batches, Batches):

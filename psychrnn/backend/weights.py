@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -222,7 +223,11 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         """
         name = type(self).__name__
         for key, kind in (("W_in", "input"), ("W_rec", "rec"), ("W_out", "output")):
-            W = getattr(self, f"get_effective_{key}")().numpy()
+            form = getattr(self, f"get_effective_{key}")
+            try:
+                W = np.asarray(form())
+            except AttributeError:  # one that needs the batch at hand
+                continue
             mask = getattr(self, f"{kind}_connectivity").numpy()
             if mask.shape == W.shape and (W[mask == 0] != 0).any():
                 raise constraints.ConstraintError(
@@ -230,6 +235,8 @@ class Weights(tf.Module, metaclass=_ModelMeta):
                 )
             if not self.has_dale or mask.shape != W.shape:
                 continue
+            if key == "W_in" and not form.__module__.startswith("psychrnn."):
+                continue  # that inputs excite is our convention, and not Dale's principle
             signs = 1.0 if key == "W_in" else np.diag(getattr(self, f"Dale_{kind[:3]}").numpy())
             if (W * signs < 0).any() or (W[:, np.broadcast_to(signs == 0, W.shape[1])] != 0).any():
                 raise constraints.ConstraintError(f"{name}: {key} breaks Dale's principle.")
@@ -311,6 +318,8 @@ class Weights(tf.Module, metaclass=_ModelMeta):
         name = transfer_function_name(self.transfer_function)
         ratio = np.nan if self.dale_ratio is None else self.dale_ratio
         path = _checks.path(f"{type(self).__name__}.save", save_path)
+        if os.path.isdir(path if path.endswith(".npz") else f"{path}.npz"):
+            raise _checks.error(f"{type(self).__name__}.save", "a file name", "that of a folder")
         arrays = {**weights, "transfer_function": name, "dale_ratio": ratio}
         io.save_weights(path, {**arrays, io.DESCRIPTION: self.description()})
 

@@ -13,6 +13,7 @@ import cloudpickle
 import numpy as np
 
 from psychrnn import _checks
+from psychrnn._random import holds_global_functions
 from psychrnn.tasks.batch import Batch
 from psychrnn.tasks.task import Task
 
@@ -79,7 +80,7 @@ class Batches:
 
     def prepare(self) -> None:
         """Begin to make the next batch, or the next two for each worker."""
-        if self.in_turn:
+        if self.in_turn or (holds_global_functions() and not self._workers):
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="psychrnn-batches")

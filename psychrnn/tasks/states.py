@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from psychrnn import _checks, _plain
 from psychrnn.tasks.task import Task
 
-_OWN = {"_rng", "_own_rng", "_batch_generator", "_stream", "_seed"}
+_OWN = {"_rng", "_own_rng", "_batch_generator", "_stream", "_seed", "_arguments", "alpha"}
 
 
 def of(task: Task) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def of(task: Task) -> dict[str, Any]:
 
     """
     state: dict[str, Any] = {"class": type(task).__name__, "streams": task._streams}
+    state["arguments"] = task.__dict__.get("_arguments")
     if task._own_rng:
         state["rng"] = _without_tuples(task.rng.bit_generator.state)
     state["attributes"] = {}
@@ -49,15 +51,26 @@ def restore(where: str, task: Task, state: dict[str, Any]) -> None:
     if state["class"] != type(task).__name__ or ("rng" in state) != task._own_rng:
         expected = f"a checkpoint of a run on {type(task).__name__}"
         raise _checks.error(where, expected, f"one on {state['class']}")
+    if state["arguments"] is not None and _differ(
+        state["arguments"], task.__dict__.get("_arguments")
+    ):
+        warnings.warn(
+            f"{where}: {type(task).__name__} was made with other arguments than that of the "
+            "checkpoint. The run goes on with the new one.",
+            UserWarning,
+            stacklevel=5,
+        )
     task._streams = state["streams"]
     if task._own_rng:
         task.rng.bit_generator.state = state["rng"]
-    for key, value in state["attributes"].items():
-        old = vars(task).get(key)
-        task.__dict__[key] = tuple(value) if isinstance(old, tuple) else value
+    task.__dict__.update(state["attributes"])
 
 
 def _without_tuples(state: Any) -> Any:
     if isinstance(state, dict):
         return {key: _without_tuples(value) for key, value in state.items()}
     return int(state) if isinstance(state, np.integer) else state
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return other is not None and _plain.to_text("", one) != _plain.to_text("", other)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import inspect
-import threading
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,12 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from psychrnn import _checks
-from psychrnn._random import generator
+from psychrnn import _checks, _plain
+from psychrnn._random import generator, global_functions_seeded
 from psychrnn.tasks.batch import Batch
-
-# NumPy's global state is that of a batch while it is made, so threads take turns.
-_ONE_AT_A_TIME = threading.RLock()
 
 
 class _TaskAlpha(float):
@@ -37,7 +32,18 @@ class _TaskAlphas(np.ndarray):
     derived = True
 
 
-class Task(ABC):
+class _KeepsArguments(ABCMeta):
+    """Keeps the arguments of every task, where they are plain data, for files to name it by."""
+
+    def __call__(cls, /, *args: Any, **kwargs: Any) -> Any:
+        given = {"args": args, "kwargs": kwargs}
+        kept = copy.deepcopy(given) if _plain.is_plain(given) else None
+        task = super().__call__(*args, **kwargs)
+        task.__dict__["_arguments"] = kept
+        return task
+
+
+class Task(metaclass=_KeepsArguments):
     """Base class of all experiments.
 
     A new experiment defines ``generate_trial_params`` and either ``trial_function`` (one time
@@ -81,16 +87,6 @@ class Task(ABC):
         whole = "generate_trial" in vars(cls)
         if whole and getattr(cls.trial_function, "__isabstractmethod__", False):
             cls.trial_function = _no_trial_function  # type: ignore[method-assign]
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Keep the arguments, by which a file can name the experiment."""
-        task = super().__new__(cls)
-        try:
-            bound = inspect.signature(cls.__init__).bind(task, *args, **kwargs)
-        except TypeError:  # the constructor says what is wrong; a copy is made without arguments
-            return task
-        task.__dict__["_arguments"] = {k: v for k, v in bound.arguments.items() if v is not task}
-        return task
 
     def __init__(
         self,
@@ -341,11 +337,7 @@ class Task(ABC):
 
     @contextmanager
     def _drawing(self, number: int, stream: int, root: Any) -> Iterator[None]:
-        """Let ``self.rng``, and NumPy's global functions, draw what belongs to one batch."""
-        with _ONE_AT_A_TIME:
-            yield from self._drawing_alone(number, stream, root)
-
-    def _drawing_alone(self, number: int, stream: int, root: Any) -> Iterator[None]:
+        """Let ``self.rng``, and global random functions, draw what belongs to one batch."""
         self._stream = stream
         if self._own_rng:
             yield
@@ -357,12 +349,10 @@ class Task(ABC):
         else:
             seed = np.random.SeedSequence(_drawn_seed())
         outside, self._rng = self._rng, np.random.default_rng(seed)
-        state = np.random.get_state(legacy=False)
-        np.random.seed(seed.generate_state(1)[0])
         try:
-            yield
+            with global_functions_seeded(seed):
+                yield
         finally:
-            np.random.set_state(state)
             self._rng = outside
 
     def _padded(self, made: Any) -> Any:
