@@ -253,5 +253,5 @@ def restore_optimizer(loop: Loop, stored: dict[str, Any]) -> None:
 
 
 def _other(where: str, stored: dict[str, Any], got: str) -> _checks.ParameterError:
-    advice = "Use another checkpoint_path, or resume=False to begin anew."
+    advice = "Use another checkpoint_path."
     return _checks.error(where, "a checkpoint of this run", f"{stored['path']}, of {got}", advice)
