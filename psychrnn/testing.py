@@ -137,7 +137,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(sentence, UserWarning, stacklevel=4)
+    warnings.warn(sentence, UserWarning, stacklevel=5)
 
 
 def _warn_of_masks(name: str, y: np.ndarray, mask: np.ndarray) -> None:
