@@ -62,6 +62,7 @@ def main():
     """Print the counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dicts", type=int, default=4000)
+    parser.add_argument("--parts", nargs="+", default=["network", "training"])
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     import os
@@ -97,8 +98,8 @@ def main():
 
     def train(given):
         trials = given.get("training_iters")
-        if isinstance(trials, (int, float)) and trials > 60:  # right, and endless
-            given = {**given, "training_iters": 60}
+        if trials is None or (isinstance(trials, (int, float)) and trials > 60):
+            given = {**given, "training_iters": 60}  # what was there is right, and takes long
         model = Basic(of_network)
         try:
             return model.train(task, given).losses, weights_of(model)
@@ -106,13 +107,15 @@ def main():
             model.destruct()
 
     for what, good, keys, action in (
-        ("options of a network", of_network, network_keys, make),
-        ("options of training", of_training, training_keys, train),
+        ("network", of_network, network_keys, make),
+        ("training", of_training, training_keys, train),
     ):
+        if what not in options.parts:
+            continue
         found = collections.Counter(
             outcome(changed(good, keys, rng), action) for _ in range(options.dicts // 2)
         )
-        print(f"{what}: {options.dicts // 2}")
+        print(f"options of {what}: {options.dicts // 2}")
         for result, count in found.most_common():
             print(f"{count:7}  {result}", flush=True)
 
