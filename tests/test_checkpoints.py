@@ -266,10 +266,11 @@ def test_checkpoints_of_another_run_are_refused(tmp_path):
         make(Basic, "auto", N_rec=8, init_state=np.zeros(8)).train(points(), **options)
     with refusing("without a curriculum"):
         make(Basic, "auto").train(None, curriculum=curriculum(), **options)
+    model = make(Basic, "auto", rec_noise=0.1)
+    before = model.get_weights()["W_rec"]
     with refusing("another optimizer"):
-        make(Basic, "auto", rec_noise=0.1).train(
-            points(seed=1), optimizer=tf.keras.optimizers.SGD(), **options
-        )
+        model.train(points(seed=1), optimizer=tf.keras.optimizers.SGD(), **options)
+    np.testing.assert_array_equal(model.get_weights()["W_rec"], before)  # nothing was restored
     with refusing("Points"):
         make(Basic, "auto").train(ArrayTask(X, Y, dt=10, tau=40, N_batch=5), **options)
     with refusing("checkpoint_path"):

@@ -130,7 +130,8 @@ def test_a_users_function_is_used_as_it_is():
     x = np.random.default_rng(0).standard_normal((3, 9, 3))
     outputs, _ = BasicSimulator(model).run_trials(x)
     np.testing.assert_allclose(outputs, model.test(x).outputs, atol=1e-5)
-    assert BasicSimulator(model, transfer_function=simulation.relu) is not None
+    twin = BasicSimulator(model, transfer_function=simulation.relu)  # of the same name: trusted
+    assert twin.transfer_function is simulation.relu
     refused(lambda: BasicSimulator(model, transfer_function=np.tanh), "relu", "tanh", "match")
 
 

@@ -294,6 +294,19 @@ def test_tests_during_training_can_be_on_other_trials():
     assert {x.tobytes() for x in np.concatenate(tested)} == own
 
 
+def test_trials_to_test_on_that_do_not_fit_are_told_before_training():
+    task = ArrayTask(X, Y, **OPTIONS)
+    model = Basic.for_task(task, N_rec=4, seed=1)
+    wide = ArrayTask(np.tile(X, (1, 1, 2)), Y, **OPTIONS)
+    options = {"performance_measure": lambda *_: 0.0, "performance_cutoff": 1.0}
+    refused(
+        lambda: model.train(task, held_out=wide, training_iters=40, verbosity=False,
+                            performance_epoch=5, **options),
+        "held_out", "N_in = 3",
+    )  # fmt: skip
+    assert model.updates == 0
+
+
 def test_a_split_keeps_the_class_and_the_numbers():
     class Mine(ArrayTask):
         input_names = ("a", "b", "c")

@@ -198,6 +198,8 @@ def restore_loop(loop: Loop, stored: dict[str, Any]) -> None:
     if (run["curriculum"] is None) != (loop.options.curriculum is None):
         word = "without" if run["curriculum"] is None else "with"
         raise _other(where, stored, f"a run {word} a curriculum")
+    if run["optimizer"] != type(loop.optimizer).__name__:
+        raise _other(where, stored, f"a run with another optimizer, {run['optimizer']}")
     tasks = _tasks(loop)
     if len(tasks) != len(run["tasks"]):
         raise _other(where, stored, "a run on other tasks")
@@ -243,8 +245,7 @@ def restore_optimizer(loop: Loop, stored: dict[str, Any]) -> None:
     ours = loop.options.optimizer is None or isinstance(loop.options.optimizer, str)
     rate = loop.options.learning_rate if ours else None
     values = [stored[f"optimizer/{number}"] for number in range(len(held))]
-    same = type(loop.optimizer).__name__ == stored["run"]["optimizer"]
-    if not same or [tuple(v.shape) for v in variables] != [np.shape(value) for value in values]:
+    if [tuple(v.shape) for v in variables] != [np.shape(value) for value in values]:
         raise _other(f"{type(loop.model).__name__}.train.resume", stored, "another optimizer")
     for variable, value in zip(variables, values):
         variable.assign(value)

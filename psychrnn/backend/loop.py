@@ -199,7 +199,11 @@ def iterators(
     if options.held_out is not None:
         of_tests = replace(options, held_out=None, workers=0)
         training, _ = iterators(model, source, replace(options, held_out=None))
-        return training, iterators(model, options.held_out, of_tests)[1]
+        held_out = options.held_out
+        if isinstance(held_out, Task):  # what does not fit is told before any update
+            first = next(Batches(held_out.copied()))
+            checked_batch(f"{type(model).__name__}.train.held_out", model, first)
+        return training, iterators(model, held_out, of_tests)[1]
     if isinstance(source, Task) and type(source).batch_generator is Task.batch_generator:
         # tests must not mix into what a task observes of training
         other = source if source.observe is None else source.copied()
