@@ -31,6 +31,12 @@ _HOMES = {
     "BasicSimulator": "psychrnn.backend.simulation",
     "LSTMSimulator": "psychrnn.backend.simulation",
     "GRUSimulator": "psychrnn.backend.simulation",
+    "Silence": "psychrnn.backend.perturbations",
+    "Clamp": "psychrnn.backend.perturbations",
+    "Current": "psychrnn.backend.perturbations",
+    "Gain": "psychrnn.backend.perturbations",
+    "Cut": "psychrnn.backend.perturbations",
+    "Noise": "psychrnn.backend.perturbations",
     "WeightInitializer": "psychrnn.backend.initializations",
     "GaussianSpectralRadius": "psychrnn.backend.initializations",
     "AlphaIdentity": "psychrnn.backend.initializations",
@@ -41,14 +47,18 @@ _HOMES = {
     "load": "psychrnn.backend.model_files",
 }
 
+_ROOMS = ("analysis", "plotting", "testing")  # loaded when they are first used, too
+
 __all__ = sorted(_HOMES)
 
 
 def __getattr__(attribute: str) -> Any:
+    if attribute in _ROOMS:
+        return import_module(f"psychrnn.{attribute}")
     if attribute not in _HOMES:
         raise AttributeError(f"module 'psychrnn' has no attribute {attribute!r}")
     return getattr(import_module(_HOMES[attribute]), attribute)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_ROOMS})

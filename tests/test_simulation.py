@@ -228,8 +228,9 @@ def test_a_network_with_other_equations_is_refused():
             return 0.5 * super().recurrent_timestep(rnn_in, state)
 
     class OwnSimulator(BasicSimulator):
-        def _next(self, state, rnn_in, W_rec):
-            return 0.5 * super()._next(state, rnn_in, W_rec)
+        def rnn_step(self, state, rnn_in, t_connectivity=1.0):
+            state = 0.5 * super().rnn_step(state, rnn_in, t_connectivity)[1]
+            return self.read_out(state), state
 
     refused(lambda: BasicSimulator(make(LSTM, "auto")), "LSTM", "Use LSTMSimulator")
     refused(lambda: LSTMSimulator(make(GRU, "auto")), "GRU", "Use GRUSimulator")

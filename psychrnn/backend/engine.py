@@ -136,11 +136,13 @@ def run(model: Any, step: Callable[..., Any], readout: Callable[[Any], Any]) -> 
 
 def _run_plain(model: Any, step: Any, readout: Any, x: Any, state: Any) -> Any:
     keys = model.noise_keys(tf.shape(x)[1])
+    push = vars(model).get("_push")  # a perturbation, see forward.perturbed
 
     def at(time: Any, x_t: Any, *state: Any) -> Any:
         moment = None if keys is None else noise.Moment(keys[time], 0)
         with model.at_moment(moment):
-            return step(x_t, *state)
+            new = step(x_t, *state)
+        return new if push is None else push(time, new)
 
     return unroll(at, readout, x, state)
 

@@ -60,6 +60,21 @@ def _forward_for(model: Any, steps: int, with_start: bool) -> Any:
     return model._compiled[steps, with_start]
 
 
+def checked_result(model: Any, result: Any, trials_and_steps: Any) -> dict[str, Any]:
+    """Return predictions and states by name, or say what is wrong with a forward pass."""
+    where = f"{type(model).__name__}.forward_pass"
+    if not (isinstance(result, (tuple, list)) and len(result) == 2):
+        raise _checks.error(where, "predictions and states", _checks.shown(result))
+    named = dict(zip(("predictions", "states"), result))
+    for key, units in (("predictions", model.N_out), ("states", None)):
+        wanted = trials_and_steps.concatenate(units)
+        if not tf.is_tensor(named[key]) or not wanted.is_compatible_with(named[key].shape):
+            got = str(getattr(named[key], "shape", None) or _checks.shown(named[key]))
+            expected = f"a tensor [N_batch, N_steps, units] = {wanted}"
+            raise _checks.error(f"{where}, {key}", expected, got)
+    return named
+
+
 def check_starts(where: str, model: Any) -> None:
     """Check that a network can start in another state, such as the last one of a trial.
 

@@ -155,6 +155,15 @@ class RecurrentNoise:
         return keys(self._noise["test" if self.y is None else "train"], steps)
 
     @contextmanager
+    def without_noise(self) -> Iterator[None]:
+        """Switch the recurrent noise off."""
+        before, self.__dict__["rec_noise"] = self.rec_noise, 0.0
+        try:
+            yield
+        finally:
+            self.__dict__["rec_noise"] = before
+
+    @contextmanager
     def at_moment(self, moment: Any) -> Iterator[None]:
         """Let noise be that of one moment in a batch."""
         before, self.__dict__["_moment"] = self._moment, moment and (moment, 0)

@@ -235,6 +235,39 @@ def fixed(where: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def unit_numbers(where: str, units: Any, N_rec: int) -> np.ndarray:
+    """Check a choice of units: a number, several, a slice, or a mask of booleans."""
+    expected = f"unit numbers from 0 to {N_rec - 1}"
+    if isinstance(units, slice):
+        units = np.arange(N_rec)[units]
+    several = list(units) if isinstance(units, (range, set, frozenset)) else units
+    values = np.atleast_1d(_checks.numeric(where, several, expected))
+    if values.dtype == bool and values.shape == (N_rec,):
+        values = np.flatnonzero(values)
+    if values.size == 0:
+        raise _checks.error(where, expected, "none")
+    if values.ndim != 1 or values.dtype.kind not in "iu":
+        raise _checks.error(where, expected, _checks.shown(units))
+    wrong = values[(values < 0) | (values >= N_rec)]
+    if len(wrong):
+        raise _checks.error(where, expected, f"{wrong[0]}")
+    return values if len(set(values.tolist())) == len(values) else np.unique(values)
+
+
+def groups(where: str, value: Any, known: dict[str, Any]) -> dict[str, list[int]]:
+    """Check named groups of units."""
+    if not isinstance(value, Mapping):
+        expected = "a dict of names and unit numbers, such as {'motor': [0, 1, 2]}"
+        raise _checks.error(where, expected, _checks.shown(value))
+    found = {}
+    for key, units in value.items():
+        if not isinstance(key, str) or key in ("all", "excitatory", "inhibitory"):
+            expected = "names other than 'all', 'excitatory' and 'inhibitory'"
+            raise _checks.error(where, expected, repr(key))
+        found[key] = unit_numbers(f"{where}[{key!r}]", units, known["N_rec"]).tolist()
+    return found
+
+
 def callbacks(where: str, value: Any) -> tuple[Any, ...]:
     """Check callbacks; one alone counts too."""
     given = tuple(value) if isinstance(value, (list, tuple)) else (value,)

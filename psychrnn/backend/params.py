@@ -130,6 +130,7 @@ class NetworkParams:
     engine: str = _key(check.one_of("auto", "fused", "generic", "eager"), "auto")
     shards: int | None = _key(check.plain(_checks.count), None)
     seed: int | None = _key(check.plain(_checks.seed), None)
+    unit_groups: Any = _key(check.groups, None)
     load_weights_path: str | None = _key(check.plain(_checks.path), None)
     initializer: Any = _key(check.plain(check.anything), None)
     W_in_train: bool = _key(check.plain(_checks.flag), True)
@@ -170,6 +171,7 @@ class SimulatorParams:
     tau: Any = _key(check.tau, None)
     alpha: Any = _key(check.alpha, None)
     rec_noise: float = _key(check.plain(check.at_least_zero), 0.0)
+    unit_groups: Any = _key(check.groups, None)
 
 
 @dataclass(frozen=True)

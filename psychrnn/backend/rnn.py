@@ -17,14 +17,17 @@ from psychrnn.backend import (
     initializations,
     model_files,
     names,
+    perturbed,
     summary,
     training,
 )
 from psychrnn.backend import params as options
-from psychrnn.backend._tensorflow import ensure_eager, tf
+from psychrnn.backend._tensorflow import ensure_eager
 from psychrnn.backend.loss_functions import LossFunction
 from psychrnn.backend.noise import RecurrentNoise
 from psychrnn.backend.regularizations import Regularizer
+from psychrnn.backend.schedule import schedule
+from psychrnn.backend.step_map import StepMap
 from psychrnn.backend.weights import Weights
 
 
@@ -53,6 +56,7 @@ class RNN(RecurrentNoise, Weights):
             W_rec_train, W_out_train, b_rec_train, b_out_train, init_state_train`` (True),
             ``engine`` ('auto', or 'fused', 'generic', 'eager': how training runs over time),
             ``shards`` (parts of a batch that run side by side; by default one for each core),
+            ``unit_groups`` (dict of names and unit numbers, for perturbations and plots),
             ``initializer`` or ``load_weights_path``, and the options of
             :class:`~psychrnn.backend.initializations.WeightInitializer`,
             :class:`~psychrnn.backend.loss_functions.LossFunction` and
@@ -63,6 +67,7 @@ class RNN(RecurrentNoise, Weights):
 
     """
 
+    has_drive = True  # currents add to a drive that alpha scales
     simulator: str | None = None  # name of the class that has its equations in NumPy
     _own_keys: tuple[str, ...] = ()  # weights of a class that it gives start values itself
     _idle_keys: tuple[str, ...] = ()  # weights that a class holds for its files and does not use
@@ -85,6 +90,7 @@ class RNN(RecurrentNoise, Weights):
             "rec_noise",
             "engine",
             "shards",
+            "unit_groups",
         ):
             setattr(self, key, getattr(self._options, key))
         for key in options.WEIGHT_KEYS:
@@ -101,7 +107,8 @@ class RNN(RecurrentNoise, Weights):
         self.__dict__["_compiled"] = {}
         self._optimizer: Any = None
         self._formed: dict[str, Any] | None = None
-        self.__dict__.update(_moment=None, _start=None, loop_notes={}, task=None, updates=0)
+        self.__dict__.update(_moment=None, _start=None, _factors={}, loop_notes={}, task=None)
+        self.__dict__["updates"] = 0
         self._create_noise()
         engine.check(self)
         names.register(self)
@@ -171,25 +178,12 @@ class RNN(RecurrentNoise, Weights):
         """
         self.__dict__.update(x=x, y=y, output_mask=output_mask, _start=start)
         try:
-            self.__dict__.update(self._checked_result(self.forward_pass(), x.shape[:2]))
+            self.__dict__.update(forward.checked_result(self, self.forward_pass(), x.shape[:2]))
             yield
         finally:
             self.__dict__["_start"] = None
             for key in _ONLY_WHILE_RUNNING:
                 self.__dict__.pop(key, None)
-
-    def _checked_result(self, result: Any, trials_and_steps: Any) -> dict[str, Any]:
-        where = f"{type(self).__name__}.forward_pass"
-        if not (isinstance(result, (tuple, list)) and len(result) == 2):
-            raise _checks.error(where, "predictions and states", _checks.shown(result))
-        named = dict(zip(("predictions", "states"), result))
-        for key, units in (("predictions", self.N_out), ("states", None)):
-            wanted = trials_and_steps.concatenate(units)
-            if not tf.is_tensor(named[key]) or not wanted.is_compatible_with(named[key].shape):
-                got = str(getattr(named[key], "shape", None) or _checks.shown(named[key]))
-                expected = f"a tensor [N_batch, N_steps, units] = {wanted}"
-                raise _checks.error(f"{where}, {key}", expected, got)
-        return named
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         made = "_compiled" in self.__dict__
@@ -316,7 +310,11 @@ class RNN(RecurrentNoise, Weights):
         return self.train(None, train_params)
 
     def test(
-        self, trial_batch: Any, batch_size: int | None = None, initial_state: Any = None
+        self,
+        trial_batch: Any,
+        batch_size: int | None = None,
+        initial_state: Any = None,
+        perturbations: Any = None,
     ) -> TestResult:
         """Run the network on trials.
 
@@ -327,12 +325,17 @@ class RNN(RecurrentNoise, Weights):
             initial_state: state to start from, ``[N_rec]`` or one for each trial,
                 ``[N_batch, N_rec]``; of an LSTM a tuple of hidden and cell state. By default
                 that of the network.
+            perturbations: list of what is done to units in windows of time, objects of ``Silence,
+                Clamp, Current, Gain, Cut, Noise`` from :mod:`psychrnn.backend.perturbations`. In
+                a network with a step of its own, changes of weights act on the effective
+                weights that it reads.
 
         Returns:
             ``(outputs, states)``, ``[N_batch, N_steps, N_out]`` and ``[N_batch, N_steps, N_rec]``.
 
         Raises:
-            ParameterError: if the input has another shape or is not finite.
+            ParameterError: if the input has another shape or is not finite, or a perturbation has
+                units or times that do not exist.
 
         """
         self.build()
@@ -342,16 +345,22 @@ class RNN(RecurrentNoise, Weights):
         if initial_state is not None:
             forward.check_starts(f"{where}.initial_state", self)
             start = array_checks.checked_start(where, self, initial_state, len(x))
+        size = self._batch_size(where, x, batch_size)
+        if perturbations is None:
+            return TestResult(*forward.in_parts(self, x, start, size)[:2])
+        forward.check_starts(f"{where}.perturbations", self)
+        segments = schedule(where, perturbations, perturbed.circuit(self), *x.shape[:2])
+        return TestResult(*perturbed.perturbed(self, x, start, size, segments))
+
+    def _batch_size(self, where: str, x: Any, given: Any) -> int:
         own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
-        if own and batch_size is not None and batch_size != len(x):
+        if own and given is not None and given != len(x):
             expected = "all trials at once"
             advice = "init_state was set to a row for each trial: leave batch_size out."
-            got = _checks.shown(batch_size)
-            raise _checks.error(f"{where}.batch_size", expected, got, advice)
-        if batch_size is None:
-            batch_size = len(x) if own else max(1, 2**26 // (x.shape[1] * self.N_rec))
-        size = _checks.count(f"{where}.batch_size", batch_size)
-        return TestResult(*forward.in_parts(self, x, start, size)[:2])
+            raise _checks.error(f"{where}.batch_size", expected, _checks.shown(given), advice)
+        if given is None:
+            given = len(x) if own else max(1, 2**26 // (x.shape[1] * self.N_rec))
+        return _checks.count(f"{where}.batch_size", given)
 
     def test_sessions(
         self, task: Any, trials: int = 10, carry_state: bool = False
@@ -379,6 +388,10 @@ class RNN(RecurrentNoise, Weights):
         for batch, outputs, states in forward.sessions(self, where, task, count, carry_state):
             found.append((batch, TestResult(outputs, states)))
         return found
+
+    def step_map(self, inputs: Any) -> StepMap:
+        """Return the step under a constant input ``[N_in]``, without noise, and its Jacobian."""
+        return StepMap(self, inputs)
 
     def description(self) -> str:
         """Return what is needed beside the weights to rebuild the network, as text."""

@@ -13,6 +13,7 @@ import numpy as np
 from psychrnn import _checks, io
 from psychrnn.backend import params as options
 from psychrnn.backend.numpy_functions import TRANSFER_FUNCTIONS, relu, sigmoid
+from psychrnn.backend.schedule import Circuit
 from psychrnn.backend.simulator import Simulator
 
 __all__ = ["BasicSimulator", "GRUSimulator", "LSTMSimulator", "Simulator", "relu", "sigmoid"]
@@ -24,7 +25,7 @@ class BasicSimulator(Simulator):
     Arguments:
         rnn_model: a network, whose weights and settings are copied.
         params: where there is no model, a dict with ``alpha``, or ``dt`` and ``tau`` (ms), and
-            ``rec_noise`` (0).
+            ``rec_noise`` (0) and ``unit_groups`` (names and unit numbers, for perturbations).
         weights_path: weight file.
         weights: dict of effective weights, as ``get_weights`` gives them.
         transfer_function: function of a NumPy array. By default that of the model or of the
@@ -113,16 +114,26 @@ class BasicSimulator(Simulator):
                 ``[N_rec, N_rec]``.
 
         """
-        state = self._next(state, rnn_in, self.W_rec * t_connectivity)
-        return self.transfer_function(state) @ self.W_out.T + self.b_out, state
-
-    def _next(self, state: Any, rnn_in: Any, W_rec: Any) -> Any:
-        drive = self.transfer_function(state) @ W_rec.T + rnn_in @ self.W_in.T + self.b_rec
+        rate = self.transfer_function(state)
+        drive = rate @ (self.W_rec * t_connectivity).T + rnn_in @ self.W_in.T + self.b_rec
         noise = np.sqrt(2 * self.alpha * self.rec_noise**2) * self._normal(size=np.shape(state))
-        return (1 - self.alpha) * state + self.alpha * drive + noise
+        state = (1 - self.alpha) * state + self.alpha * drive + noise
+        return self.read_out(state), state
+
+    def read_out(self, states: Any) -> Any:
+        """Return the outputs ``[..., N_out]`` of states ``[..., N_rec]``."""
+        return super().read_out(self.transfer_function(states))
+
+    def _circuit(self) -> Circuit:
+        scales = {"current_scale": self.alpha, "noise_scale": np.sqrt(2 * self.alpha)}
+        return super()._circuit()._replace(**scales)
 
     def run_trials(
-        self, trial_input: Any, t_connectivity: Any = None, initial_state: Any = None
+        self,
+        trial_input: Any,
+        t_connectivity: Any = None,
+        initial_state: Any = None,
+        perturbations: Any = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Run trials, with connections that may change over time.
 
@@ -132,6 +143,8 @@ class BasicSimulator(Simulator):
                 N_rec]`` or a list of anything that broadcasts to ``[N_rec, N_rec]``; 0 ablates a
                 connection. ``[C] * N_steps`` is the same at each step. None for none.
             initial_state: start state, ``[N_rec]`` or one for each trial, ``[N_batch, N_rec]``.
+            perturbations: lesions and stimulation, a list as ``test`` of a network takes it, from
+                :mod:`psychrnn.backend.perturbations`.
 
         Returns:
             Outputs ``[N_batch, N_steps, N_out]`` and states ``[N_batch, N_steps, N_rec]``.
@@ -143,12 +156,7 @@ class BasicSimulator(Simulator):
         x = self._checked_input(trial_input)
         factors = None if t_connectivity is None else self._factors(t_connectivity, x.shape[1])
         state = self._start(initial_state, self.init_state, len(x), "init_state")
-        states = []
-        for step in range(x.shape[1]):
-            W_rec = self.W_rec if factors is None else self.W_rec * factors[step]
-            state = self._next(state, x[:, step], W_rec)
-            states.append(state)
-        return self._read_out(states, self.transfer_function)
+        return self._run(x, [state], perturbations, factors)
 
     def _factors(self, given: Any, steps: int) -> Any:
         where = f"{self._where}.run_trials, t_connectivity"
@@ -184,7 +192,7 @@ class _GatedSimulator(Simulator):
         return {"N_in": columns - N_rec, "N_rec": N_rec, "N_out": N_out}
 
     def run_trials(
-        self, trial_input: Any, initial_state: Any = None
+        self, trial_input: Any, initial_state: Any = None, perturbations: Any = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Run trials.
 
@@ -192,6 +200,8 @@ class _GatedSimulator(Simulator):
             trial_input: inputs, ``[N_batch, N_steps, N_in]``, any number of trials and steps.
             initial_state: state to start from, ``[N_rec]`` or ``[N_batch, N_rec]``; of an LSTM a
                 tuple of hidden and cell state.
+            perturbations: lesions and stimulation, a list as ``test`` of a network takes it, from
+                :mod:`psychrnn.backend.perturbations`.
 
         Returns:
             Outputs ``[N_batch, N_steps, N_out]`` and hidden states ``[N_batch, N_steps, N_rec]``.
@@ -212,11 +222,19 @@ class _GatedSimulator(Simulator):
             self._start(part, getattr(self, key), len(x), key)
             for part, key in zip(given, self._starts)
         ]
-        states = []
-        for step in range(x.shape[1]):
-            _, *state = self.rnn_step(*state, x[:, step])
-            states.append(state[0])
-        return self._read_out(states, lambda hidden: hidden)
+        return self._run(x, state, perturbations)
+
+    def _scaled(self, factors: Mapping[str, np.ndarray]) -> Any:
+        other = super()._scaled({k: v for k, v in factors.items() if k == "W_out"})
+        ones = {"W_rec": np.ones((self.N_rec, 1)), "W_in": np.ones((self.N_rec, 1))}
+        sources = (("W_rec", self.N_rec), ("W_in", self.N_in))
+        rows = np.concatenate(
+            [np.broadcast_to({**ones, **factors}[key].T, (n, self.N_rec)) for key, n in sources]
+        )
+        for key in self._keys:
+            if key.startswith("W_") and key != "W_out":
+                setattr(other, key, getattr(self, key) * rows)
+        return other
 
 
 class LSTMSimulator(_GatedSimulator):
@@ -224,7 +242,8 @@ class LSTMSimulator(_GatedSimulator):
 
     Arguments:
         rnn_model: a network, whose weights are copied.
-        params: not needed; scripts for PsychRNN 1.0 give ``dt`` and ``tau``.
+        params: where there is no model, a dict with ``dt`` (ms), for perturbations in windows of
+            time, and ``unit_groups``.
         weights_path: weight file.
         weights: dict of weights, as ``get_weights`` gives them. Where they do not say
             ``LSTM_output_activation`` they are those of PsychRNN 1.0, and it is 'sigmoid'.
@@ -267,7 +286,7 @@ class LSTMSimulator(_GatedSimulator):
         cell = forget * cell + write * np.tanh(z @ self.W_c + self.b_c)
         shown = np.tanh if self.LSTM_output_activation == "tanh" else sigmoid
         hidden = read * shown(cell)
-        return hidden @ self.W_out.T + self.b_out, hidden, cell
+        return self.read_out(hidden), hidden, cell
 
 
 class GRUSimulator(_GatedSimulator):
@@ -275,7 +294,8 @@ class GRUSimulator(_GatedSimulator):
 
     Arguments:
         rnn_model: a network, whose weights are copied.
-        params: not needed.
+        params: where there is no model, a dict with ``dt`` (ms), for perturbations in windows of
+            time, and ``unit_groups``.
         weights_path: weight file.
         weights: dict of weights, as ``get_weights`` gives them.
         seed: has no effect, for this network has no noise.
@@ -311,4 +331,4 @@ class GRUSimulator(_GatedSimulator):
         recalled = hidden @ self.W_n[: self.N_rec] + self.b_h
         new = np.tanh(rnn_in @ self.W_n[self.N_rec :] + self.b_n + reset * recalled)
         hidden = (1 - update) * hidden + update * new
-        return hidden @ self.W_out.T + self.b_out, hidden
+        return self.read_out(hidden), hidden

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from psychrnn import _checks, io
 from psychrnn._random import generator
+from psychrnn.backend import constraints
 from psychrnn.backend import params as options
+from psychrnn.backend.schedule import Circuit, groups, schedule
 
 
 class Simulator(ABC):
@@ -56,6 +59,7 @@ class Simulator(ABC):
             )
         self.weights = self._source(rnn_model, weights_path, weights)
         self._read_weights()
+        self.dt, self._groups = self._settings(rnn_model, {} if params is None else params)
         self._normal = np.random.normal
         if seed is not None:
             self._normal = generator(_checks.seed(f"{where}.seed", seed), 3).normal
@@ -86,6 +90,20 @@ class Simulator(ABC):
             expected = "a dict of weights"
             raise _checks.error(f"{self._where}.weights", expected, _checks.shown(weights))
         return {key: _unwrapped(value) for key, value in weights.items()}
+
+    def _settings(self, model: Any, params: Any) -> tuple[float | None, dict[str, np.ndarray]]:
+        """Return the time step (ms), if it is known, and unit numbers by name."""
+        given = model
+        if model is None:
+            where = f"{self._where}.params"
+            if not isinstance(params, Mapping):
+                raise _checks.error(where, "a dict of options", _checks.shown(params))
+            given = options.read(options.SimulatorParams, where, {**params, "N_rec": self.N_rec})
+        Dale_rec, ratio = (self.weights.get(key) for key in ("Dale_rec", "dale_ratio"))
+        ratio = None if ratio is None or np.isnan(ratio) else ratio
+        dale = Dale_rec is not None and constraints.has_dale(ratio, np.asarray(Dale_rec))
+        signs = np.diag(np.asarray(Dale_rec)) if dale else None
+        return given.dt, groups(signs, given.unit_groups)
 
     def _check_model(self, model: Any) -> None:
         """Check that this simulator has the equations of a model."""
@@ -147,6 +165,56 @@ class Simulator(ABC):
     def run_trials(self, trial_input: Any) -> Any:
         """Run trials."""
 
+    def read_out(self, states: Any) -> Any:
+        """Return the outputs ``[..., N_out]`` of states ``[..., N_rec]``."""
+        return states @ self.W_out.T + self.b_out
+
+    def _scaled(self, factors: Mapping[str, np.ndarray]) -> Any:
+        """Return a copy whose weights ``W_in, W_rec, W_out`` are multiplied by factors."""
+        other = copy.copy(self)
+        for key, factor in factors.items():
+            setattr(other, key, getattr(self, key) * factor)
+        return other
+
+    def _circuit(self) -> Circuit:
+        sizes = {key: getattr(self, key) for key in ("N_in", "N_rec", "N_out")}
+        return Circuit(sizes, self.dt, 1.0, 1.0, self._groups)
+
+    def _run(self, x: Any, state: list[Any], perturbations: Any, extra: Any = None) -> Any:
+        """Run trials, and return outputs and the first part of the states.
+
+        Arguments:
+            x: inputs, ``[N_batch, N_steps, N_in]``.
+            state: parts of the state to start from.
+            perturbations: as ``run_trials`` takes them, or None.
+            extra: a further argument of ``rnn_step`` for each step, or None.
+
+        """
+        segments = schedule(
+            f"{self._where}.run_trials", perturbations or [], self._circuit(), *x.shape[:2]
+        )
+        outputs, states = [], []
+        for segment in segments:
+            part = self._scaled(segment.factors) if segment.factors else self
+            for step in range(segment.first, segment.last):
+                more = () if extra is None else (extra[step],)
+                output, *state = part.rnn_step(*state, x[:, step], *more)
+                if perturbations:
+                    part._check_read_out(output, state[0])
+                    state[0] = segment.push(state[0], step)
+                    output = part.read_out(state[0])
+                outputs.append(output)
+                states.append(state[0])
+        return np.stack(outputs, axis=1), np.stack(states, axis=1)
+
+    def _check_read_out(self, output: Any, state: Any) -> None:
+        """Check that a step of the user's own gives the outputs that ``read_out`` gives."""
+        own = not type(self).rnn_step.__module__.startswith("psychrnn.")
+        if own and not np.allclose(output, self.read_out(state)):
+            expected = "outputs of rnn_step that read_out gives for its state"
+            advice = "Define read_out(self, states) in the class."
+            raise _checks.error(self._where, expected, "others", advice)
+
     def _checked_input(self, trial_input: Any) -> np.ndarray:
         where = f"{self._where}.run_trials"
         expected = f"inputs [N_batch, N_steps, N_in = {self.N_in}]"
@@ -177,10 +245,6 @@ class Simulator(ABC):
                 )
             rows = rows[:1]
         return np.repeat(rows, trials, axis=0) if len(rows) == 1 else rows.astype(float)
-
-    def _read_out(self, states: list[np.ndarray], rate: Callable[[Any], Any]) -> Any:
-        stacked = np.stack(states, axis=1)
-        return rate(stacked) @ self.W_out.T + self.b_out, stacked
 
 
 def _unwrapped(value: Any) -> Any:

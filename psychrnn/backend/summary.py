@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import numpy as np
 
+from psychrnn import _html
 from psychrnn.backend import engine, params
 
 
@@ -32,13 +32,7 @@ def as_text(model: Any) -> str:
 
 def as_html(model: Any) -> str:
     """Return the summary as a table for a notebook."""
-    title = html.escape(f"{type(model).__name__} {model.name!r}")
-    cells = "".join(
-        f"<tr><th style='text-align:left'>{word}</th>"
-        f"<td style='text-align:left'>{html.escape(sentence)}</td></tr>"
-        for word, sentence in rows(model)
-    )
-    return f"<table><caption>{title}</caption>{cells}</table>"
+    return _html.table(f"{type(model).__name__} {model.name!r}", rows(model))
 
 
 def _tau(tau: Any) -> str:

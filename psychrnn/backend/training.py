@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from psychrnn import _checks
+from psychrnn import _checks, _html
 from psychrnn.backend import (
     callbacks,
     checkpoints,
@@ -46,6 +46,12 @@ class TrainResult(_Times):
     """
 
     interrupted: str | None = None
+
+    def __repr__(self) -> str:
+        return _html.training_text(self)
+
+    def _repr_html_(self) -> str:
+        return _html.training_table(self)
 
 
 def train(model: Any, source: Any, options: TrainParams) -> TrainResult:

@@ -42,7 +42,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     _TF_MODULE_IGNORED_PROPERTIES = tf.Module._TF_MODULE_IGNORED_PROPERTIES | {
         "params", "initializer", "loss_function", "regularizer", "transfer_function",
         "_options", "_optimizer", "_compiled", "_initial", "_noise", "_formed",
-        "_moment", "_start", "_last_state", "task", "loop_notes",
+        "_moment", "_start", "_last_state", "task", "loop_notes", "_factors", "_push",
     }  # fmt: skip
 
     def _create_variables(self, initial: dict[str, Any]) -> None:
@@ -86,11 +86,14 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     def form_weights(self) -> dict[str, Any]:
         """Return effective weights of this class; a subclass makes its own of them at each call."""
         with self.using_weights(None):
-            return {
+            formed = {
                 "W_rec": Weights.get_effective_W_rec(self),
                 "W_in": Weights.get_effective_W_in(self),
                 "W_out": Weights.get_effective_W_out(self),
             }
+        return (
+            {key: W * self._factors[key] for key, W in formed.items()} if self._factors else formed
+        )
 
     @property
     def formed_weights(self) -> dict[str, Any]:
@@ -105,6 +108,15 @@ class Weights(tf.Module, metaclass=_ModelMeta):
             yield
         finally:
             self.__dict__["_formed"] = before
+
+    @contextmanager
+    def weights_scaled(self, factors: dict[str, Any]) -> Iterator[None]:
+        """Let each effective weight be multiplied, by a factor of its shape for each name."""
+        self.__dict__["_factors"] = factors
+        try:
+            yield
+        finally:
+            self.__dict__["_factors"] = {}
 
     def initial_state(self) -> tuple[Any, ...]:
         """Return the start state of every trial of the batch at hand, a tuple of tensors."""

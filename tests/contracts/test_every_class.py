@@ -24,20 +24,27 @@ from psychrnn import (
     BasicSimulator,
     Batch,
     Callback,
+    Clamp,
+    Current,
     Curriculum,
+    Cut,
     DelayedDiscrimination,
+    Gain,
     GaussianSpectralRadius,
     GRUSimulator,
     LossFunction,
     LSTMSimulator,
     MatchToCategory,
+    Noise,
     ParameterError,
     PerceptualDiscrimination,
     Regularizer,
+    Silence,
     Task,
     Trial,
     WeightInitializer,
 )
+from psychrnn.backend.schedule import Perturbation
 from psychrnn.backend.simulation import Simulator
 from psychrnn.testing import check_task
 
@@ -54,6 +61,19 @@ MODELS = [*CONSTRAINED, GRU, LSTM]
 SIZES = {"N_in": 2, "N_rec": 12, "N_out": 2}
 
 
+PERTURBATIONS = [
+    Silence([1, 2], start=100, stop=200),
+    Clamp(3, 0.4, start=50),
+    Clamp([3, 5], [0.4, -0.2], stop=150),
+    Current("all", 0.3, start=100),
+    Current([0, 7], [0.5, -0.5]),
+    Gain([2, 4, 6], 1.3, stop=300),
+    Cut([0, 1], [2, 3], start=200),
+    Cut("all", "all", factor=0.9),
+    Cut("inputs", [1, 2], start=20),
+    Cut(range(5), "outputs"),
+    Noise("all", 0.2, seed=3, start=100, stop=350),
+]
 SIMULATORS = {Basic: BasicSimulator, LSTM: LSTMSimulator, GRU: GRUSimulator}
 # classes of one kind each, which have a file of tests of their own
 SINGLE = {Batch, Callback, Curriculum, LossFunction, ParameterError, Regularizer, Trial}
@@ -69,7 +89,8 @@ def test_no_public_class_is_missing():
     assert public(WeightInitializer) == INITIALIZERS.keys()
     assert public(RNN) == set(MODELS)
     assert public(Simulator) == set(SIMULATORS.values())
-    listed = {*TASKS, *INITIALIZERS, *MODELS, *SIMULATORS.values()}
+    assert public(Perturbation) == {type(one) for one in PERTURBATIONS}
+    listed = {*TASKS, *INITIALIZERS, *MODELS, *SIMULATORS.values(), *public(Perturbation)}
     assert public(object) == listed | SINGLE
 
 
@@ -232,6 +253,18 @@ class TestSimulator:
         for found, wanted in zip(SIMULATORS[kind](model).run_trials(x), model.test(x)):
             assert found.dtype == np.float64
             np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+    @pytest.mark.parametrize("perturbation", PERTURBATIONS, ids=lambda one: type(one).__name__)
+    def test_equals_the_network_under_a_perturbation(self, kind, perturbation):
+        options = {"dale_ratio": 0.8, "rec_noise": 0.0} if kind is Basic else {}
+        task, model = self.make(kind, **options)
+        x = task.get_trial_batch().x
+        outputs, states = SIMULATORS[kind](model).run_trials(x, perturbations=[perturbation])
+        result = model.test(x, perturbations=[perturbation])
+        np.testing.assert_allclose(result.outputs, outputs, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(result.states, states, rtol=0, atol=1e-5)
+        same = [np.allclose(a, b, atol=1e-4) for a, b in zip(result, model.test(x))]
+        assert not all(same)
 
     def test_runs_are_repeatable(self, kind):
         task, model = self.make(kind, **({"rec_noise": 0.1} if kind is Basic else {}))

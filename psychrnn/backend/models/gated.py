@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +25,7 @@ class Gated(RNN):
     ``seed``, or are given by their names in params or in a weight file.
     """
 
+    has_drive = False
     _idle_keys = ("W_in", "W_rec", "b_rec", "init_state")
     _record: ClassVar[Any]  # the options of the class
     _starts: ClassVar[tuple[str, ...]]  # start states
@@ -121,6 +124,18 @@ class Gated(RNN):
                 UserWarning,
                 stacklevel=2,
             )
+
+    @contextmanager
+    def weights_scaled(self, factors: dict[str, Any]) -> Iterator[None]:
+        """Let the weights of all gates be multiplied, and those of the output."""
+        rows = tf.concat([tf.transpose(factors["W_rec"]), tf.transpose(factors["W_in"])], axis=0)
+        gates = {key: getattr(self, key) for key in self._gates}
+        self.__dict__.update({key: W * rows for key, W in gates.items()})
+        try:
+            with super().weights_scaled(factors):
+                yield
+        finally:
+            self.__dict__.update(gates)
 
     @property
     def init_state(self) -> Any:
