@@ -15,7 +15,7 @@ ROOT = Path(psychrnn.__file__).parent
 
 # Each room may import from rooms in earlier rows, and from files of its own row that come before.
 ROOMS = [
-    ["_checks", "_random", "_plain"],
+    ["_checks", "_random", "_plain", "_html"],
     [
         "tasks.accuracy",
         "tasks.batch",
@@ -32,17 +32,41 @@ ROOMS = [
         "backend.option_checks",
         "backend.params",
         "backend.curriculum",
+        "backend.constraints",
+        "backend.schedule",
+        "backend.perturbations",
         "backend.numpy_functions",
         "backend.simulator",
         "backend.simulation",
     ],
+    [
+        "analysis.array_checks",
+        "analysis.psychometrics",
+        "analysis.readouts",
+        "analysis.behavior",
+        "analysis.population",
+        "analysis.regression",
+        "analysis.decoding",
+        "analysis.fixed_points",
+        "analysis.dynamics",
+        "analysis.connectivity",
+    ],
+    [
+        "plotting.style",
+        "plotting.trials",
+        "plotting.learning",
+        "plotting.curves",
+        "plotting.matrices",
+        "plotting.state_space",
+        "plotting.units",
+    ],
     ["backend._tensorflow"],
-    ["backend.transfer_functions", "backend.constraints", "backend.agreement"],
+    ["backend.transfer_functions", "backend.agreement"],
     ["backend.initializations", "backend.loss_functions", "backend.regularizations"],
     ["backend.unroll", "backend.noise", "backend.shards"],
     ["backend.fused_loop", "backend.generic_loop", "backend.engine"],
     ["backend.names", "backend.summary", "backend.model_files"],
-    ["backend.array_checks", "backend.forward"],
+    ["backend.array_checks", "backend.forward", "backend.perturbed", "backend.step_map"],
     ["backend.optimizers", "backend.callbacks", "backend.loop", "backend.interruptions"],
     ["backend.checkpoints", "backend.training"],
     ["backend.weights", "backend.rnn"],
@@ -51,11 +75,16 @@ ROOMS = [
     ["testing"],
 ]
 ORDER = [f"psychrnn.{name}" for row in ROOMS for name in row]
-PACKAGES = {"psychrnn", "psychrnn.tasks", "psychrnn.backend", "psychrnn.backend.models"}
+PACKAGES = {
+    "psychrnn", "psychrnn.tasks", "psychrnn.analysis", "psychrnn.plotting",
+    "psychrnn.backend", "psychrnn.backend.models",
+}  # fmt: skip
 WITHOUT_TENSORFLOW = [
     "psychrnn", "psychrnn._checks", "psychrnn.tasks.task", "psychrnn.io",
     "psychrnn.tasks.perceptual_discrimination", "psychrnn.tasks.trial", "psychrnn.tasks.array_task",
     "psychrnn.backend.params", "psychrnn.backend.curriculum", "psychrnn.backend.simulation",
+    "psychrnn.analysis.behavior", "psychrnn.analysis.dynamics", "psychrnn.analysis.connectivity",
+    "psychrnn.plotting",
 ]  # fmt: skip
 
 
