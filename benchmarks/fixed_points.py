@@ -64,7 +64,8 @@ def main():
     unstable = [int((found.n_unstable == k).sum()) for k in range(4)]
     print(f"flip-flop: {found}, with 0 to 3 unstable directions {unstable}")
     print(f"  SciPy's {len(wanted)} points: farthest {distance(wanted, found.points):.1e};")
-    print(f"  ours from SciPy's {len(wanted)}: farthest {distance(found.points, wanted):.1e}")
+    moved = flip_flop.roots_by_scipy(model, found.points)
+    print(f"  SciPy started from our {len(moved)}: farthest {distance(found.points, moved):.1e}")
     task = PerceptualDiscrimination(dt=10, tau=100, T=2000, N_batch=128, seed=1)
     model = Basic.for_task(task, N_rec=50, seed=1)
     model.train(task, training_iters=128 * 300, verbosity=False)

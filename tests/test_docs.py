@@ -1,13 +1,30 @@
-"""Code in the documentation runs as it is printed."""
+"""Code in the documentation runs as it is printed, and nothing public is left out of it."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 
+import psychrnn
+from psychrnn.backend import params as options
+
 ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs" / "how_to").glob("*.md"))
+DOCS = ROOT / "docs"
+PAGES = sorted(page for page in (DOCS / "how_to").glob("*.md") if page.stem != "index")
+REFERENCE = "\n".join(page.read_text() for page in sorted((DOCS / "reference").glob("*.md")))
+RECORDS = [
+    options.NetworkParams,
+    options.InitializerParams,
+    options.LossParams,
+    options.RegularizerParams,
+    options.LSTMParams,
+    options.GRUParams,
+    options.TrainParams,
+    options.CurriculumParams,
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -20,7 +37,32 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
         exec(compile(block, str(page), "exec"), names)
 
 
-def test_every_page_is_listed():
-    index = (ROOT / "docs" / "README.md").read_text()
-    for page in PAGES:
-        assert f"how_to/{page.name}" in index
+@pytest.mark.parametrize("folder", ["how_to", "tutorials", "background", "reference"])
+def test_every_page_is_listed(folder):
+    index = (DOCS / folder / "index.md").read_text()
+    toctree = index.split("```{toctree}")[1].split()
+    pages = [page.stem for page in (DOCS / folder).glob("*.md") if page.stem != "index"]
+    if folder == "tutorials":
+        pages = [script.stem for script in (ROOT / "examples" / "tutorials").glob("*.py")]
+    for page in pages:
+        assert page in toctree
+        assert re.search(rf"\({page}\.(md|ipynb)\)", index)
+
+
+@pytest.mark.parametrize("name", psychrnn.__all__)
+def test_every_public_name_is_in_the_reference(name):
+    kind = getattr(psychrnn, name)
+    assert re.search(rf"^\.\. auto(class|function):: {kind.__module__}\.{name}$", REFERENCE, re.M)
+
+
+def test_every_option_is_in_the_reference_with_its_default():
+    page = (DOCS / "reference" / "options.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", page, re.M))
+    for record in RECORDS:
+        for option in fields(record):
+            default = "none" if option.default is None else f"`{option.default!r}`"
+            if option.name != "stages":
+                wanted = "required" if option.default is MISSING else default
+                assert rows.pop(option.name, wanted) == wanted, option.name
+                assert f"| `{option.name}` |" in page, option.name
+    assert set(rows) == {"spec_rad"}

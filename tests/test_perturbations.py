@@ -253,6 +253,14 @@ class TestNetworksOfOnesOwn:
         found = model.test(x, perturbations=[Clamp(1, 0.5), Current(2, 0.3), Noise(3, 0.1, seed=1)])
         assert (found.states[:, :, 1] == 0.5).all()
 
+    def test_noise_does_not_hide_that_weights_are_not_read(self):
+        class Noisy(Raw):
+            def recurrent_timestep(self, rnn_in, state):
+                return super().recurrent_timestep(rnn_in, state) + self.recurrent_noise(state)
+
+        noisy = make(Noisy, rec_noise=0.2)
+        refused(lambda: noisy.test(x, perturbations=[Silence(1)]), "get_effective_W_rec")
+
     def test_with_a_forward_pass_of_its_own(self):
         class Own(RNN):
             def forward_pass(self):

@@ -33,15 +33,20 @@ def perturbed(
         x: inputs, ``[N_batch, N_steps, N_in]``.
         start: what ``model.presented`` takes as ``start``, or None.
         size: number of trials to run at once.
-        segments: the schedule, see :func:`psychrnn.backend.perturbations.schedule`.
+        segments: the schedule, see :func:`psychrnn.backend.schedule.schedule`.
 
     Raises:
-        ParameterError: if weights are to be changed that the network's own step does not read.
+        ParameterError: if weights are to be changed that the network's own step does not read, or
+            its state is not one number for each unit.
 
     """
-    run = _perturbed_for(model)
+    shape = model.state_spec()[0].shape
+    if list(shape) != [None, model.N_rec]:
+        where, expected = f"{type(model).__name__}.test.perturbations", "a state [N_batch, N_rec]"
+        raise _checks.error(where, expected, f"{shape}")
     begin = carried(model, None, len(x)) if start is None else list(start)
-    _check_that_weights_act(model, run, x, begin, segments)
+    _check_that_weights_act(model, x, begin, segments)
+    run = _perturbed_for(model)
     outputs = np.empty((*x.shape[:2], model.N_out), np.float32)
     states = np.empty((*x.shape[:2], model.N_rec), np.float32)
     for first in range(0, len(x), size):
@@ -68,8 +73,9 @@ def _tensors(model: Any, segment: Segment, rows: slice) -> list[Any]:
 
 def _perturbed_for(model: Any) -> Any:
     """Return the model's perturbed forward pass, made at its first use."""
-    if "perturbed" in model._compiled:
-        return model._compiled["perturbed"]
+    key = ("perturbed", bool(model.rec_noise))
+    if key in model._compiled:
+        return model._compiled[key]
     spec = model.state_spec()
 
     def forward(x: Any, *given: Any) -> Any:
@@ -99,13 +105,13 @@ def _perturbed_for(model: Any) -> Any:
             *(tf.TensorSpec(size, tf.float32) for size in sizes),
             tf.TensorSpec([N_rec], tf.bool),
         )
-    model._compiled["perturbed"] = lambda x, *given: forward(
+    model._compiled[key] = lambda x, *given: forward(
         tf.constant(x, tf.float32), *map(tf.convert_to_tensor, given)
     )
-    return model._compiled["perturbed"]
+    return model._compiled[key]
 
 
-def _check_that_weights_act(model: Any, run: Any, x: Any, begin: Any, segments: Any) -> None:
+def _check_that_weights_act(model: Any, x: Any, begin: Any, segments: Any) -> None:
     """Check that a step of the user's own reads the weights that are to be changed."""
     keys = sorted({key for segment in segments for key in segment.factors})
     if not keys or model.replaced_part() is None:
@@ -120,6 +126,7 @@ def _check_that_weights_act(model: Any, run: Any, x: Any, begin: Any, segments: 
     nothing = Segment(0, 2, {}, *(np.zeros(model.N_rec, kind) for kind in (float, bool, float)))
     everything = _tensors(model, nothing, slice(None))
     with model.without_noise():
+        run = _perturbed_for(model)
         usual = run(inputs, *start, *everything)
         for key in keys:
             place = 2 + _WEIGHTS.index(key)

@@ -87,7 +87,7 @@ class StepMap:
         return states - tf.linalg.solve(curvature, downhill)[..., 0].numpy()
 
     def visited(self, x: np.ndarray) -> np.ndarray:
-        """Return the whole states in trials with inputs ``[n, N_steps, N_in]``, ``[n, N_steps, D]``."""
+        """Return the states ``[n, N_steps, D]`` in trials with inputs ``[n, N_steps, N_in]``."""
         state, found = np.repeat(self.start(), len(x), axis=0), []
         for step in range(x.shape[1]):
             given = (tf.constant(x[:, step : step + 1], tf.float32), *self._parts(state))

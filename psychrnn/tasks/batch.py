@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from psychrnn import _html
+
 if TYPE_CHECKING:
     from psychrnn.tasks.task import Task
 
@@ -51,6 +53,12 @@ class Batch(_Arrays):
         batch = Batch(*self)
         batch.task = task
         return batch
+
+    def __repr__(self) -> str:
+        return _html.arrays_text(self)
+
+    def _repr_html_(self) -> str:
+        return _html.arrays_table(self, () if self.task is None else [("task", repr(self.task))])
 
     def _replace(self, **fields: np.ndarray) -> Batch:
         return super()._replace(**fields).of_task(self.task)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from psychrnn import _checks, _plain
+from psychrnn import _checks, _html, _plain
 from psychrnn._random import generator, global_functions_seeded
 from psychrnn.tasks.batch import Batch
 
@@ -387,6 +387,12 @@ class Task(metaclass=_KeepsArguments):
     def __getstate__(self) -> dict[str, Any]:
         # A running generator cannot be copied; a copy of the task starts one of its own.
         return {**vars(self), "_batch_generator": None}
+
+    def __repr__(self) -> str:
+        return _html.task_text(self)
+
+    def _repr_html_(self) -> str:
+        return _html.task_table(self)
 
 
 def _drawn_seed() -> np.ndarray:
