@@ -146,6 +146,7 @@ WRONG_PARAMS = table(
     ("custom_regularization", [5, "L3", [max]], "function"),
     ("engine", ["fast", "", 5, ["fused"], {}], "'generic'"),
     ("shards", [0, -1, 1.5, "two", True, NAN, [1]], "whole number of at least 1"),
+    ("unit_groups", [5, {"all": [1]}, {1: [0]}, {"motor": [99]}, {"motor": []}], "unit_groups"),
     ("rec_noise_generator", ["mt19937", "", 5, {}], "'philox'"),
     ("spec_rad", [0, -1, NAN, INF, "x", [1, 1], RAGGED], "number"),
 )

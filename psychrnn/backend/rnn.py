@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from psychrnn import _checks
+from psychrnn import _checks, _html
 from psychrnn.backend import (
     array_checks,
     engine,
@@ -36,6 +36,9 @@ class TestResult(NamedTuple):
 
     outputs: np.ndarray
     states: np.ndarray
+
+    __repr__ = _html.arrays_text
+    _repr_html_ = _html.arrays_table
 
 
 _ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states", "_last_state")

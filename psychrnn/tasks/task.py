@@ -140,7 +140,7 @@ class Task(metaclass=_KeepsArguments):
 
     @property
     def rng(self) -> np.random.Generator:
-        """The random generator to draw trials from: ``self.rng.choice(2)``.
+        """The random generator to draw trials from, as in ``self.rng.choice(2)``.
 
         Each batch gets a generator of its own, so a batch depends on its seed and its number
         alone. Outside a batch an unseeded task draws from NumPy's global state.
