@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ def test_every_page_is_listed(folder):
 def test_every_public_name_is_in_the_reference(name):
     kind = getattr(psychrnn, name)
     assert re.search(rf"^\.\. auto(class|function):: {kind.__module__}\.{name}$", REFERENCE, re.M)
+
+
+@pytest.mark.parametrize("module", ["analysis.behavior", "analysis.dynamics",
+                                    "analysis.connectivity", "plotting"])  # fmt: skip
+def test_every_name_of_the_analyses_is_in_the_reference(module):
+    for name in import_module(f"psychrnn.{module}").__all__:
+        directive = rf"^\.\. auto(class|function):: psychrnn\.{module}\.{name}$"
+        assert re.search(directive, REFERENCE, re.M), name
 
 
 def test_every_option_is_in_the_reference_with_its_default():

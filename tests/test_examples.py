@@ -7,7 +7,27 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
+TUTORIALS = sorted((ROOT / "examples" / "tutorials").glob("*.py"))
+
+# Runs a script as it stands, but for the length of training. What it then shows means nothing, so
+# warnings are all right, and it has to stand a network that learned nothing.
+SHORTENED = """
+import runpy, sys
+from psychrnn import RNN
+
+train = RNN.train
+
+def train_shortly(self, source=None, train_params=None, **keywords):
+    options = {**(train_params or {}), **keywords}
+    few = 20 * self.N_batch
+    return train(self, source, {**options, "training_iters": min(few, options["training_iters"])})
+
+RNN.train = train_shortly
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
 
 
 def test_hello_world(tmp_path):
@@ -39,3 +59,18 @@ def test_readme_code(tmp_path):
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True)
     assert result.returncode == 0, result.stderr.decode()
     assert (tmp_path / "weights.npz").exists()
+
+
+@pytest.mark.parametrize("script", TUTORIALS, ids=lambda script: script.stem)
+def test_tutorial(script, tmp_path):
+    command = [sys.executable, "-c", SHORTENED, str(script)]
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_analysis_tutorial_is_short():
+    """One full analysis, from training to the last picture, fits on a screen."""
+    lines = (ROOT / "examples" / "tutorials" / "analyse_a_network.py").read_text().splitlines()
+    code = [line for line in lines if line.strip() and not line.startswith("#")]
+    assert len(code) <= 60

@@ -41,6 +41,7 @@ ROOMS = [
     ],
     [
         "analysis.array_checks",
+        "analysis.psychometric_likelihood",
         "analysis.psychometrics",
         "analysis.readouts",
         "analysis.behavior",

@@ -52,7 +52,7 @@ class FixedPoints(NamedTuple):
 
     @property
     def kinds(self) -> list[str]:
-        """Each point in a word: stable, marginal, saddle, unstable, or slow."""
+        """What each point is, one of stable, marginal, saddle, unstable and slow."""
         size = self.eigenvalues.shape[1]
         return [
             "slow" if not fixed
