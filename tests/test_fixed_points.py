@@ -114,6 +114,110 @@ def test_a_line_attractor():
     assert (np.abs(found.time_constants[:, 0]) > 1e5).all()
 
 
+class TestSmallTimeSteps:
+    """What is found must not depend on dt / tau, which a time step is proportional to."""
+
+    @pytest.mark.parametrize("dt", [50.0, 10.0, 1.0, 0.1])
+    def test_a_stable_origin(self, dt):
+        model = make(np.array([[0.95]]), "identity", dt=dt)
+        found = fixed_points(model, [0.0], starts(1), n_starts=50, seed=1)
+        assert found.kinds == ["stable"] and abs(found.points) < 1e-5
+        assert found.time_constants == pytest.approx(100 / 0.05, rel=0.03)
+
+    @pytest.mark.parametrize("dt", [10.0, 1.0, 0.1])
+    def test_three_units_apart(self, dt):
+        model = make(1.2 * np.eye(3), dt=dt)
+        found = fixed_points(model, np.zeros(3), starts(3), n_starts=1024, seed=1)
+        assert len(found.points) == 27 and found.is_fixed.all()
+        assert [int((found.n_unstable == k).sum()) for k in range(4)] == [8, 12, 6, 1]
+
+    @pytest.mark.parametrize("dt", [10.0, 1.0, 0.1])
+    def test_a_ghost_is_one_slow_point(self, dt):
+        model = make(np.array([[2.0]]), dt=dt)
+        edge = np.arctanh(np.sqrt(0.5)) - 2 * np.sqrt(0.5)
+        found = fixed_points(model, [-edge + 1e-3], starts(1) * 2, seed=1)
+        assert sorted(found.kinds) == ["slow", "stable"]
+
+    def test_a_line_attractor(self):
+        Q = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+        model = make(Q @ np.diag([1, 0.98, 0.5, -0.5]) @ Q.T, "identity", dt=0.1)
+        found = fixed_points(model, np.zeros(4), starts(4), n_starts=100, seed=1)
+        off = found.points - np.outer(found.points @ Q[:, 0], Q[:, 0])
+        assert np.linalg.norm(off, axis=1).max() < 1e-4
+        assert set(found.kinds) == {"marginal"}
+
+
+class TestKinks:
+    """A rectified network without input and bias has a fixed point where its slope jumps."""
+
+    @pytest.mark.parametrize(
+        ("W", "kind"),
+        [
+            ([[1.5]], "unstable"),
+            ([[0.5]], "stable"),
+            ([[0, 1.5], [1.5, 0]], "saddle"),
+            ([[0, -3], [-3, 0]], "saddle"),
+        ],
+    )
+    def test_stability_is_that_of_the_steeper_side(self, W, kind):
+        W = np.array(W, dtype=float)
+        with pytest.warns(UserWarning, match="at a kink"):
+            found = fixed_points(make(W, "relu"), np.zeros(len(W)), starts(len(W)), seed=1)
+        origin = np.argmin(np.linalg.norm(found.points, axis=1))
+        assert found.kinds[origin] == kind
+
+    def test_a_point_beside_it_has_none(self):
+        model = make(np.array([[0.5]]), "relu", b_rec=np.ones(1))
+        found = fixed_points(model, [0.0], starts(1), seed=1)
+        assert found.kinds == ["stable"] and found.points == pytest.approx(2)
+
+
+def test_a_function_of_ones_own_with_a_name_of_the_library():
+    def tanh(state):
+        return 2 * tf.tanh(state)
+
+    model = make(TestBistable.W / 2, tanh)
+    found = fixed_points(model, np.zeros(2), starts(2), seed=1)
+    right = fixed_points(make(TestBistable.W), np.zeros(2), starts(2), seed=1)
+    assert sorted(found.kinds) == sorted(right.kinds)
+    distances = np.linalg.norm(found.points[:, None] - right.points[None], axis=2)
+    nearest = distances.argmin(axis=1)
+    assert distances.min(axis=1).max() < 1e-5
+    np.testing.assert_allclose(found.jacobians, right.jacobians[nearest], atol=1e-5)
+
+
+def test_starts_far_away_do_not_merge_points():
+    found = fixed_points(make(TestBistable.W), np.zeros(2), starts(2) * 1e4, seed=1)
+    assert sorted(found.kinds) == ["saddle", "stable", "stable"]
+
+
+def test_numpys_global_random_state_is_left_alone():
+    before = np.random.get_state()[1].copy()
+    fixed_points(make(TestBistable.W), np.zeros(2), starts(2), seed=1)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_start_states_of_trials_do_not_matter():
+    model = make(TestBistable.W)
+    model.init_state = tf.zeros([2, 2])
+    found = fixed_points(model, np.zeros(2), starts(2), seed=1)
+    assert sorted(found.kinds) == ["saddle", "stable", "stable"]
+    assert model.init_state.shape == (2, 2)
+
+
+def test_one_step_of_search_invents_nothing():
+    model = make(1.5 * rng.normal(size=(12, 12)) / np.sqrt(12), "tanh")
+    for iterations in (1, 200):
+        found = fixed_points(
+            model, np.zeros(12), starts(12), n_starts=40, seed=1, max_iterations=iterations
+        )
+        for point in found.points[~found.is_fixed]:
+            W = np.float64(model.get_weights()["W_rec"])
+            drift = W @ np.tanh(point) - point
+            gradient = (W * (1 - np.tanh(point) ** 2) - np.eye(12)).T @ drift
+            assert np.linalg.norm(gradient) < 1e-2 * np.linalg.norm(drift)
+
+
 def test_a_slow_point_where_a_pair_of_fixed_points_has_vanished():
     """Two units s' = -s + 2 tanh(s) + x, just past the input at which two of three vanish."""
     model = make(2 * np.eye(2))
@@ -183,7 +287,7 @@ def test_the_jacobian_in_tensorflow_is_the_derivative_of_the_step():
 
 def test_starts_come_from_the_task():
     task = PerceptualDiscrimination(dt=10, tau=100, T=300, N_batch=8, seed=1)
-    model = Basic.for_task(task, N_rec=6, seed=1)
+    model = Basic.for_task(task, N_rec=6, seed=1, transfer_function="tanh")
     step, x = model.step_map([0.0, 0.0]), task.get_trial_batch().x
     np.testing.assert_allclose(step.visited(x), model.test(x).states, atol=1e-6)
     assert len(fixed_points(model, [0, 0], seed=1).points)
@@ -199,10 +303,30 @@ class TestNothingAndWrong:
 
     def test_an_untrained_network_has_fixed_points_too(self):
         task = PerceptualDiscrimination(dt=10, tau=100, T=300, N_batch=8, seed=1)
+        model = Basic.for_task(task, N_rec=8, seed=1, transfer_function="tanh")
+        assert "stable" in fixed_points(model, [0, 0], seed=1).kinds
+
+    @pytest.mark.parametrize("function", [lambda s: tf.sqrt(tf.nn.relu(s)), tf.exp])
+    def test_networks_that_explode_or_have_no_slope(self, function):
+        model = make(np.array([[0.5, -0.2], [0.3, 0.4]]), function)
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            found = fixed_points(Basic.for_task(task, N_rec=8, seed=1), [0, 0], seed=1)
-        assert "stable" in found.kinds
+            warnings.simplefilter("error", RuntimeWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            fixed_points(model, [0, 0], starts(2) * 1000, n_starts=50, seed=1)
+
+    def test_a_network_that_explodes_in_its_trials(self):
+        task = PerceptualDiscrimination(dt=10, tau=20, T=2000, N_batch=4, seed=1)
+        model = Basic.for_task(task, N_rec=4, seed=1, W_rec=5 * np.ones((4, 4)), b_rec=np.ones(4))
+        refused(lambda: fixed_points(model, [0, 0], seed=1), "explodes", "Give starts")
+
+    def test_a_step_without_a_gradient(self):
+        class Foreign(Basic):
+            def recurrent_timestep(self, rnn_in, state):
+                return tf.ensure_shape(tf.numpy_function(lambda s: s / 2, [state], tf.float32),
+                                       state.shape)  # fmt: skip
+
+        model = make(TestBistable.W, kind=Foreign)
+        refused(lambda: fixed_points(model, [0, 0], starts(2), n_starts=5), "gradient")
 
     def test_a_step_that_is_no_function_of_the_state(self):
         class Dice(Basic):

@@ -236,6 +236,65 @@ class Raw(Basic):
 
 
 class TestNetworksOfOnesOwn:
+    def test_with_effective_weights_of_their_own(self):
+        class LowRank(Basic):
+            def get_effective_W_rec(self):
+                return tf.matmul(self.W_rec[:, :2], self.W_rec[:, :2], transpose_b=True) + 0.05
+
+            def get_effective_W_out(self):
+                return super().get_effective_W_out() + 0.1
+
+        model = make(LowRank)
+        simulator = BasicSimulator(model)
+        for one in (Cut("all", "all", start=100), Silence([1, 2]), Gain(3, 2.0), Cut(4, "outputs")):
+            found, wanted = (
+                run(x, perturbations=[one]) for run in (model.test, simulator.run_trials)
+            )
+            for part, right in zip(found, wanted):
+                np.testing.assert_allclose(part, right, rtol=2e-6, atol=1e-5)
+        model.get_effective_W_rec = lambda: tf.eye(N)
+        found = model.test(x, perturbations=[Cut("all", "all")])
+        alone = make(LowRank)
+        alone.get_effective_W_rec = lambda: tf.zeros([N, N])
+        np.testing.assert_allclose(found.states, alone.test(x).states, atol=1e-6)
+
+    def test_with_a_step_that_looks_at_the_whole_trial(self):
+        class Looks(Basic):
+            def recurrent_timestep(self, rnn_in, state):
+                return super().recurrent_timestep(rnn_in - tf.reduce_mean(self.x, axis=1), state)
+
+        model = make(Looks)
+        found = model.test(x, perturbations=[Gain(0, 1.0, start=100, stop=200)])
+        np.testing.assert_allclose(found.states, model.test(x).states, atol=1e-6)
+
+    def test_with_noise_or_empty_weights_of_their_own(self):
+        class Dice(Basic):
+            def recurrent_timestep(self, rnn_in, state):
+                noise = 0.1 * tf.random.normal(tf.shape(state))
+                return super().recurrent_timestep(rnn_in, state) + noise
+
+        model = make(Dice, W_out=np.zeros((2, N)))
+        assert (model.test(x, perturbations=[Silence(1)]).states[:, :, 1] == 0).all()
+
+    def test_with_a_step_that_returns_nothing(self):
+        class Nothing(Basic):
+            def recurrent_timestep(self, rnn_in, state):
+                super().recurrent_timestep(rnn_in, state)
+
+        refused(lambda: make(Nothing).test(x, perturbations=[Silence(1)]), "recurrent_timestep")
+
+    def test_with_gates_that_are_computed(self):
+        class Tied(LSTM):
+            @property
+            def W_f(self):
+                return tf.ones([N + 2, N])
+
+            @W_f.setter
+            def W_f(self, value):
+                pass
+
+        refused(lambda: make(Tied).test(x, perturbations=[Silence(1)]), "W_f", "property")
+
     def test_silenced_units_reach_nobody(self):
         model = make(Gated)
         start = np.zeros((1, N))
@@ -307,6 +366,30 @@ class TestSimulators:
         np.testing.assert_allclose(found, net.test(x, perturbations=window)[0], atol=1e-5)
 
 
+def test_groups_are_checked_when_they_change(model):
+    refused(lambda: setattr(model, "unit_groups", {"a": [99]}), "unit_groups")
+    assert model.unit_groups == {"motor": [0, 1]}
+
+
+def test_start_states_for_each_trial_of_another_batch():
+    model = make()
+    model.init_state = tf.zeros([3, N])
+    for perturbations in (None, [Silence(1)]):
+        refused(lambda p=perturbations: model.test(x, perturbations=p), "init_state has rows, 3")
+    assert model.test(x[:3], perturbations=[Silence(1)]).states.shape[0] == 3
+
+
+def test_perturbations_can_be_compared_and_collected():
+    one = Silence(np.arange(3))
+    assert one == one and len({one, Silence([1, 2])}) == 2
+
+
+def test_a_simulator_without_noise_leaves_global_random_numbers_alone(model):
+    before = np.random.get_state()[1].copy()
+    BasicSimulator(model).run_trials(x)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
 def test_groups_are_saved(model, tmp_path):
     model.save(tmp_path / "model.npz")
     same = psychrnn.load(tmp_path / "model.npz")
@@ -342,6 +425,8 @@ BAD = [
     (lambda: Clamp(1, "a"), "Clamp.value"),
     (lambda: Current(1, [[1.0]]), "Current.amplitude"),
     (lambda: Gain(1, "two"), "Gain.factor"),
+    (lambda: Gain(1, 1e300), "Gain.factor"),
+    (lambda: Clamp(1, -1e300), "Clamp.value"),
     (lambda: Cut(1, 2, factor=None), "Cut.factor"),
     (lambda: Noise(1, -0.1), "Noise.std"),
     (lambda: Noise(1, 0.1, seed=1.5), "Noise.seed"),
@@ -373,6 +458,10 @@ def test_wrong_values_are_refused_at_once(action, word):
         ([Silence], ("perturbations", "list of Silence")),
         ("Silence", ("perturbations",)),
         ({"units": 1}, ("perturbations",)),
+        (0, ("perturbations",)),
+        (np.array([Silence(1)], dtype=object), ("perturbations",)),
+        ([Silence([1, 1])], ("each unit once",)),
+        ([Cut(1, "output")], ("outputs",)),
         ([3], ("perturbations", "got 3")),
     ],
 )
@@ -394,7 +483,8 @@ def test_units_by_sign_need_dale():
 
 
 @pytest.mark.parametrize(
-    "groups", [3, {"all": [1]}, {1: [1]}, {"motor": [99]}, {"motor": []}, {"motor": "a"}]
+    "groups",
+    [3, {"all": [1]}, {"inputs": [1]}, {1: [1]}, {"motor": [99]}, {"motor": []}, {"motor": "a"}],
 )
 def test_wrong_groups_are_refused(groups):
     refused(lambda: make(unit_groups=groups), "unit_groups")

@@ -15,7 +15,10 @@ from psychrnn.backend.numpy_functions import TRANSFER_FUNCTIONS
 
 __all__ = ["FixedPoints", "fixed_points"]
 
-_MARGIN = 1e-4  # an eigenvalue is marginal where its modulus is 1 to this
+# All of these are relative to alpha = dt / tau, for what happens in a step is.
+_STILL = 1e-6  # speed of a fixed point, as a part of the size of the state
+_MARGIN = 1e-3  # growth or decay of what counts as neither
+_PRECISION = 5e-7  # of a step in single precision, as a part of the size of the state
 _CHUNK = 2**25  # numbers in the Jacobians of the starts that are searched at once
 
 
@@ -31,7 +34,8 @@ class FixedPoints(NamedTuple):
         eigenvalues: of the Jacobians, ``[k, D]``, largest modulus first.
         stable: True where all eigenvalues lie inside the unit circle, ``[k]``.
         n_unstable: number of eigenvalues outside of it, ``[k]``.
-        n_marginal: number of eigenvalues on it, ``[k]``.
+        n_marginal: number of eigenvalues on it, where ``|log|eigenvalue||`` is below a thousandth
+            of dt / tau, ``[k]``.
         time_constants: ``-dt / log|eigenvalue|``, ``[k, D]`` (ms); negative where it grows,
             infinite on the circle.
         found: number of starts that led to each point, ``[k]``.
@@ -84,10 +88,15 @@ def fixed_points(
 
     From each start the speed :math:`q(s) = \frac{1}{2} |F(s, x) - s|^2` is minimised, where
     :math:`F` is a time step without noise (Sussillo and Barak 2013, Neural Comput. 25(3)), by
-    the method of Levenberg (1944) and Marquardt (1963), all starts at once in TensorFlow. Where
-    q becomes 0 there is a fixed point; it is polished by Newton's method, in double precision
-    in networks with the library's own equations. Other minima are slow points. A fixed point is
+    the method of Levenberg (1944) and Marquardt (1963), all starts at once in TensorFlow. SciPy
+    takes the distinct ends to the minimum, with steps in double precision in networks with the
+    library's own equations. Where q is 0 there is a fixed point: where the step is shorter than
+    a millionth of dt / tau and the size of the state, in a network with a step of its own
+    also where single precision tells it no longer. Other minima are slow points. Fixed points are
     a property of the weights: whether the network was trained does not matter.
+
+    Where a unit stands at a kink of the transfer function (a rectified one at 0), Jacobian and
+    stability are those of the steeper side, with a warning.
 
     Arguments:
         model: a network whose forward pass is the library's; its step may be your own.
@@ -101,8 +110,9 @@ def fixed_points(
         seed: integer that fixes starts; without it they follow ``np.random.seed``.
         slow: minima that are not fixed points count as slow where their speed is below this
             fraction of the starts' median speed; 0 for none.
-        apart: points closer than this are one; by default a thousandth of the starts' spread.
-        max_iterations: number of steps of the search from each start.
+        apart: points closer than this are one; by default a thousandth of the distance of half of
+            the points found from their median, and at least 1e-4 of their size.
+        max_iterations: number of steps of the search from each start, before SciPy's.
 
     Returns:
         The points, slowest first. There may be none, which is a warning.
@@ -136,26 +146,27 @@ def fixed_points(
             stacklevel=2,
         )
     first = _starts(where, step_map, starts, _checks.count(f"{where}.n_starts", n_starts),
-                    _checks.number(f"{where}.jitter", jitter, low=0), seed)  # fmt: skip
-    scale = max(float(np.sqrt(first.var(axis=0).sum())), 1e-3)
-    near = 1e-3 * scale if apart is None else _checks.positive(f"{where}.apart", apart)
-    limit = _checks.number(f"{where}.slow", slow, low=0) * np.median(
-        np.linalg.norm(step_map.step(first) - first, axis=1)
-    )
+                    _checks.number(f"{where}.jitter", jitter, 0, 1e6), seed)  # fmt: skip
+    near = None if apart is None else _checks.positive(f"{where}.apart", apart)
+    slow = _checks.number(f"{where}.slow", slow, low=0)
     iterations = _checks.count(f"{where}.max_iterations", max_iterations)
-    chunk = max(1, _CHUNK // step_map.size**2)
-    reached = [
-        _slowest(step_map, first[k : k + chunk], iterations) for k in range(0, len(first), chunk)
-    ]
-    points = np.concatenate(reached)
-    step, derivative, tolerance = _exactly(model, step_map)
-    points, found = _distinct(points, _speed(step, points), near / 2)
-    points = np.array([_polished(step, derivative, point, near) for point in points])
-    points = points.reshape(-1, step_map.size)
-    speed = _speed(step, points)
-    fixed = speed <= tolerance * (1 + np.abs(points).max(axis=1, initial=0))
-    keep = fixed | (speed <= limit)
-    points, found = _distinct(points[keep], speed[keep], near, found[keep])
+    with np.errstate(all="ignore"):  # a network may explode
+        step, exact = _in_best_precision(model, step_map)
+        limit = slow * np.median(_speed(step, first))
+        points = np.concatenate(_searched(step_map, first, iterations))
+        points = points[np.isfinite(_speed(step, points))]
+        near = _default_distance(points) if near is None else near
+        kept, found = _distinct(points, _speed(step, points), near / 2)
+        ends = [_minimised(step, step_map.jacobian, point) for point in points[kept]]
+        points = np.array(ends).reshape(-1, step_map.size)
+        speed, alpha = _speed(step, points), _alpha(model)
+        size = 1 + np.abs(points).max(axis=1, initial=0)
+        fixed = speed <= (_STILL * alpha if exact else max(_STILL * alpha, _PRECISION)) * size
+        wanted = fixed | ((speed <= limit) & _is_minimum(step, step_map.jacobian, points))
+        points, speed, fixed, found = (of[wanted] for of in (points, speed, fixed, found))
+        kept, found = _distinct(points, speed, near, found)
+        points, kinks = points[kept], _at_a_kink(step_map, points[kept], alpha)
+        result = _described(model, step_map, points, speed[kept], fixed[kept], kinks, found)
     if not len(points):
         warnings.warn(
             f"fixed_points: none of {len(first)} starts led to a fixed or slow point under this "
@@ -163,7 +174,14 @@ def fixed_points(
             UserWarning,
             stacklevel=2,
         )
-    return _described(model, step, derivative, points, found, tolerance)
+    if kinks.any():
+        warnings.warn(
+            f"fixed_points: {kinks.sum()} of {len(points)} points have a unit at a kink of the "
+            "transfer function. Their stability is that of the steeper side.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return result
 
 
 def _starts(
@@ -177,15 +195,25 @@ def _starts(
             raise _checks.error(f"{where}.starts", expected, "none, nor a task", advice)
         x = step_map.model.task.copied().get_trial_batch().x
         given = step_map.visited(x[: max(1, 2**25 // (x.shape[1] * step_map.size))])
+        if not _checks.finite(given):
+            expected, got = "a network that stays finite in its trials", "one that explodes"
+            raise _checks.error(f"{where}.starts", expected, got, "Give starts.")
     values = np.atleast_2d(_checks.numeric(f"{where}.starts", given)).astype(float)
     if values.shape[-1] != step_map.size or not values.size:
         expected = f"states [..., D = {step_map.size}]"
         raise _checks.error(f"{where}.starts", expected, f"{values.shape}")
     values = values.reshape(-1, step_map.size)
-    if not _checks.finite(values):
-        raise _checks.error(f"{where}.starts", "finite states", "NaN or infinity")
+    if not (np.abs(values) <= 1e30).all():
+        raise _checks.error(f"{where}.starts", "finite states", "NaN, infinity or beyond 1e30")
     chosen = values[rng.choice(len(values), number, replace=len(values) < number)]
     return chosen + jitter * values.std(axis=0) * rng.standard_normal(chosen.shape)
+
+
+def _searched(step_map: Any, states: np.ndarray, iterations: int) -> list[np.ndarray]:
+    """Go downhill in speed from all states, as many at once as memory takes."""
+    chunk = max(1, _CHUNK // step_map.size**2)
+    parts = [states[k : k + chunk] for k in range(0, len(states), chunk)]
+    return [_slowest(step_map, part, iterations) for part in parts]
 
 
 def _slowest(step_map: Any, states: np.ndarray, iterations: int) -> np.ndarray:
@@ -194,6 +222,7 @@ def _slowest(step_map: Any, states: np.ndarray, iterations: int) -> np.ndarray:
     active = np.arange(len(states))
     damping = np.full(len(states), 1e-2)
     moves = step_map.step(states) - states
+    stalled = np.zeros(len(states), dtype=int)
     for _ in range(iterations):
         tried = step_map.slower(states[active], damping[active])
         moved = step_map.step(tried) - tried
@@ -202,12 +231,11 @@ def _slowest(step_map: Any, states: np.ndarray, iterations: int) -> np.ndarray:
         better = after < before
         rows = active[better]
         states[rows], moves[rows] = tried[better], moved[better]
-        damping[active] = np.clip(damping[active] * np.where(better, 0.2, 5.0), 1e-12, 1e8)
-        # the end: a fixed point to single precision, or no way down
+        damping[active] = np.clip(damping[active] * np.where(better, 0.2, 5.0), 1e-9, 1e9)
+        # the end: as still as single precision tells, or no way down several times in a row
+        stalled[active] = np.where(after < (1 - 1e-4) * before, 0, stalled[active] + 1)
         size = 1 + np.abs(states[active]).max(axis=1)
-        ended = (np.minimum(before, after) < 3e-8 * size) | (damping[active] >= 1e6)
-        ended |= ~better & (before < 1e-5 * size)
-        ended |= better & (before - after < 1e-6 * before) & (before > 1e-5 * size)
+        ended = (np.minimum(before, after) < 3e-8 * size) | (stalled[active] >= 8)
         active = active[~ended]
         if not len(active):
             break
@@ -217,16 +245,18 @@ def _slowest(step_map: Any, states: np.ndarray, iterations: int) -> np.ndarray:
 Map = Callable[[np.ndarray], np.ndarray]
 
 
-def _exactly(model: Any, step_map: Any) -> tuple[Map, Map, float]:
-    """Return step and Jacobian in the best precision there is, and what counts as no movement."""
-    name = model.simulator and model.get_weights()["transfer_function"]
-    known = getattr(name, "__name__", name) in TRANSFER_FUNCTIONS
-    if model.simulator is None or model.replaced_part() is not None or not known:
-        return step_map.step, step_map.jacobian, 2e-6
-    if "_own_init_state" in vars(model):
-        return step_map.step, step_map.jacobian, 2e-6
-    simulator = getattr(simulation, model.simulator)(rnn_model=model)
-    simulator.rec_noise = 0.0
+def _in_best_precision(model: Any, step_map: Any) -> tuple[Map, bool]:
+    """Return the step, and whether it is computed in double precision."""
+    if model.simulator is None or model.replaced_part() is not None:
+        return step_map.step, False
+    try:
+        settings = {"dt": model.dt, "tau": model.tau, "alpha": model.alpha}
+        simulator = getattr(simulation, model.simulator)(None, settings, None, model.get_weights())
+    except (AttributeError, _checks.ParameterError):  # weights, functions that NumPy does not know
+        return step_map.step, False
+    function = getattr(simulator, "transfer_function", None)
+    if function is not None and function not in TRANSFER_FUNCTIONS.values():
+        return step_map.step, False
     parts = step_map.size // model.N_rec
 
     def step(states: np.ndarray) -> np.ndarray:
@@ -234,15 +264,11 @@ def _exactly(model: Any, step_map: Any) -> tuple[Map, Map, float]:
         _, *new = simulator.rnn_step(*np.split(states, parts, axis=1), x)
         return np.concatenate(new, axis=1)
 
-    def derivative(states: np.ndarray) -> np.ndarray:
-        columns = []
-        for unit in range(step_map.size):  # central differences: exact to about 1e-10
-            aside = np.zeros(step_map.size)
-            aside[unit] = 1e-6
-            columns.append((step(states + aside) - step(states - aside)) / 2e-6)
-        return np.stack(columns, axis=2)
+    return step, True
 
-    return step, derivative, 1e-7  # the precision of the weights
+
+def _alpha(model: Any) -> float:
+    return float(np.mean(model.alpha)) if model.has_drive else 1.0
 
 
 def _speed(step: Map, points: np.ndarray) -> np.ndarray:
@@ -251,8 +277,8 @@ def _speed(step: Map, points: np.ndarray) -> np.ndarray:
 
 def _distinct(
     points: np.ndarray, speed: np.ndarray, near: float, found: Any = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return points that differ, the slowest of each cluster, and how many each stands for."""
+) -> tuple[list[int], np.ndarray]:
+    """Return which points differ, the slowest of each cluster, and how many each stands for."""
     found = np.ones(len(points), dtype=int) if found is None else found
     kept: list[int] = []
     counts: list[int] = []
@@ -263,48 +289,94 @@ def _distinct(
         else:
             kept.append(int(index))
             counts.append(int(found[index]))
-    return points[kept].reshape(-1, points.shape[1]), np.array(counts, dtype=int)
+    return kept, np.array(counts, dtype=int)
 
 
-def _polished(step: Map, derivative: Map, point: np.ndarray, near: float) -> np.ndarray:
-    """Return the fixed point close by, by Newton's method, or the point where there is none."""
-    best, start = point[np.newaxis], point[np.newaxis]
-    move = step(best) - best
-    for _ in range(20):
-        slope = derivative(best)[0] - np.eye(len(point))
-        # least squares, for at a line attractor the slope has no inverse
-        tried = best - np.linalg.lstsq(slope, move[0], rcond=1e-7)[0]
-        moved = step(tried) - tried
-        closer = np.linalg.norm(moved) < np.linalg.norm(move)
-        if not closer or np.linalg.norm(tried - start) > 10 * near:
-            break
-        best, move = tried, moved
-    return best[0]
+def _default_distance(points: np.ndarray) -> float:
+    """Return how far apart points are to count as two, from how far they lie from each other."""
+    if not len(points):
+        return 1.0
+    middle = np.median(points, axis=0)
+    typical = np.median(np.linalg.norm(points - middle, axis=1))
+    return float(max(1e-3 * typical, 1e-4 * (1 + np.abs(middle).max())))
+
+
+def _minimised(step: Map, derivative: Map, point: np.ndarray) -> np.ndarray:
+    """Return the minimum of the speed close by."""
+    from scipy.optimize import least_squares  # here, for behaviour and pictures do without
+
+    def move(state: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(step(state[np.newaxis])[0] - state, nan=1e30, posinf=1e30)
+
+    def slope(state: np.ndarray) -> np.ndarray:
+        jacobian = derivative(state[np.newaxis])[0].astype(float) - np.eye(len(state))
+        return np.nan_to_num(jacobian)
+
+    tightest = 4 * np.finfo(float).eps
+    found = least_squares(move, point, slope, method="lm", xtol=tightest, ftol=tightest,
+                          gtol=tightest, max_nfev=200)  # fmt: skip
+    return found.x if np.isfinite(found.x).all() else point
+
+
+def _is_minimum(step: Map, derivative: Map, points: np.ndarray) -> np.ndarray:
+    """Tell whether the gradient of q vanishes, beside those of its parts."""
+    if not len(points):
+        return np.zeros(0, dtype=bool)
+    moves = step(points) - points
+    slopes = derivative(points).astype(float) - np.eye(points.shape[1])
+    gradient = np.linalg.norm(np.einsum("nij,ni->nj", slopes, moves), axis=1)
+    parts = np.linalg.norm(slopes, axis=(1, 2)) * np.linalg.norm(moves, axis=1)
+    return gradient <= 1e-3 * parts
+
+
+def _aside(step_map: Any, points: np.ndarray, part: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Jacobians a little above and below points, in the direction of all units."""
+    little = part * (1 + np.abs(points).max(axis=1, keepdims=True))
+    return step_map.jacobian(points + little), step_map.jacobian(points - little)
+
+
+def _at_a_kink(step_map: Any, points: np.ndarray, alpha: float) -> np.ndarray:
+    """Tell where the Jacobian jumps, as that of rectified units at 0 does, however close by."""
+    if not len(points):
+        return np.zeros(0, dtype=bool)
+    far, close = (
+        np.abs(np.subtract(*_aside(step_map, points, part))).max(axis=(1, 2))
+        for part in (1e-4, 1e-5)
+    )
+    return (close > 0.5 * far) & (close > 1e-3 * alpha)
+
+
+def _jacobians(step_map: Any, points: np.ndarray, kinks: np.ndarray) -> np.ndarray:
+    """Return the Jacobians; at a kink that of the side with the larger spectral radius."""
+    if not len(points):
+        return np.zeros((0, step_map.size, step_map.size))
+    found = step_map.jacobian(points).astype(float)
+    for k in np.flatnonzero(kinks):
+        sides = [side[0].astype(float) for side in _aside(step_map, points[k : k + 1], 1e-5)]
+        found[k] = max(sides, key=lambda side: np.abs(np.linalg.eigvals(side)).max())
+    return found
 
 
 def _described(
-    model: Any, step: Map, derivative: Map, points: np.ndarray, found: np.ndarray, tolerance: float
-) -> FixedPoints:
-    size = points.shape[1]
-    speed = _speed(step, points)
-    jacobians = np.concatenate([np.zeros((0, size, size)), *(derivative(p[None]) for p in points)])
+    model: Any, step_map: Any, points: np.ndarray, speed: np.ndarray, fixed: np.ndarray,
+    kinks: np.ndarray, found: np.ndarray,
+) -> FixedPoints:  # fmt: skip
+    jacobians = _jacobians(step_map, points, kinks)
     eigenvalues = np.linalg.eigvals(jacobians).astype(complex)
     order = np.argsort(-np.abs(eigenvalues), axis=1, kind="stable")
     eigenvalues = np.take_along_axis(eigenvalues, order, axis=1)
-    modulus = np.abs(eigenvalues)
-    with np.errstate(divide="ignore"):
-        rate = np.where(np.abs(modulus - 1) < 1e-9, 0.0, np.log(modulus))
-        time_constants = np.where(rate == 0, np.inf, -model.dt / rate)
+    growth = np.log(np.abs(eigenvalues))
+    rate = growth / _alpha(model)
     return FixedPoints(
         points,
         points[:, : model.N_rec],
         speed,
-        speed <= tolerance * (1 + np.abs(points).max(axis=1, initial=0)),
+        fixed,
         jacobians,
         eigenvalues,
-        (modulus < 1 - _MARGIN).all(axis=1),
-        (modulus > 1 + _MARGIN).sum(axis=1),
-        (np.abs(modulus - 1) <= _MARGIN).sum(axis=1),
-        time_constants,
+        (rate < -_MARGIN).all(axis=1),
+        (rate > _MARGIN).sum(axis=1),
+        (np.abs(rate) <= _MARGIN).sum(axis=1),
+        np.where(growth == 0, np.inf, -model.dt / growth),
         found,
     )

@@ -136,15 +136,16 @@ def run(model: Any, step: Callable[..., Any], readout: Callable[[Any], Any]) -> 
 
 def _run_plain(model: Any, step: Any, readout: Any, x: Any, state: Any) -> Any:
     keys = model.noise_keys(tf.shape(x)[1])
-    push = vars(model).get("_push")  # a perturbation, see forward.perturbed
+    acting = vars(model).get("_perturbation")  # see perturbed.py
 
     def at(time: Any, x_t: Any, *state: Any) -> Any:
         moment = None if keys is None else noise.Moment(keys[time], 0)
         with model.at_moment(moment):
-            new = step(x_t, *state)
-        return new if push is None else push(time, new)
+            if acting is not None:
+                return acting.step(step, time, x_t, *state)
+            return step(x_t, *state)
 
-    return unroll(at, readout, x, state)
+    return unroll(at, readout if acting is None else acting.reading(readout), x, state)
 
 
 def _run_generic(model: Any, step: Any, readout: Any, state: Any, number: int) -> Any:

@@ -240,7 +240,7 @@ def unit_numbers(where: str, units: Any, N_rec: int) -> np.ndarray:
     expected = f"unit numbers from 0 to {N_rec - 1}"
     if isinstance(units, slice):
         units = np.arange(N_rec)[units]
-    several = list(units) if isinstance(units, (range, set, frozenset)) else units
+    several = sorted(units) if isinstance(units, (range, set, frozenset)) else units
     values = np.atleast_1d(_checks.numeric(where, several, expected))
     if values.dtype == bool and values.shape == (N_rec,):
         values = np.flatnonzero(values)
@@ -251,7 +251,12 @@ def unit_numbers(where: str, units: Any, N_rec: int) -> np.ndarray:
     wrong = values[(values < 0) | (values >= N_rec)]
     if len(wrong):
         raise _checks.error(where, expected, f"{wrong[0]}")
-    return values if len(set(values.tolist())) == len(values) else np.unique(values)
+    if len(np.unique(values)) < len(values):
+        raise _checks.error(where, "each unit once", _checks.shown(units))
+    return values
+
+
+_TAKEN = ("all", "excitatory", "inhibitory", "inputs", "outputs")
 
 
 def groups(where: str, value: Any, known: dict[str, Any]) -> dict[str, list[int]]:
@@ -261,8 +266,8 @@ def groups(where: str, value: Any, known: dict[str, Any]) -> dict[str, list[int]
         raise _checks.error(where, expected, _checks.shown(value))
     found = {}
     for key, units in value.items():
-        if not isinstance(key, str) or key in ("all", "excitatory", "inhibitory"):
-            expected = "names other than 'all', 'excitatory' and 'inhibitory'"
+        if not isinstance(key, str) or key in _TAKEN:
+            expected = "names other than " + ", ".join(map(repr, _TAKEN))
             raise _checks.error(where, expected, repr(key))
         found[key] = unit_numbers(f"{where}[{key!r}]", units, known["N_rec"]).tolist()
     return found

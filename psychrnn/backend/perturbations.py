@@ -14,7 +14,14 @@ from psychrnn import _checks
 from psychrnn._random import generator
 from psychrnn.backend.schedule import Circuit, Perturbation, Segment
 
+_LIMITS = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
+
 __all__ = ["Clamp", "Current", "Cut", "Gain", "Noise", "Perturbation", "Silence"]
+
+
+def _scale_reading(segment: Segment, units: np.ndarray, factor: float, circuit: Circuit) -> None:
+    for weight, targets in (("W_rec", "N_rec"), ("W_out", "N_out")):
+        segment.scale(weight, range(circuit.sizes[targets]), units, factor, circuit.sizes)
 
 
 def _hold(kind: str, segment: Segment, units: np.ndarray, value: Any) -> None:
@@ -25,7 +32,7 @@ def _hold(kind: str, segment: Segment, units: np.ndarray, value: Any) -> None:
     segment.held[units], segment.values[units] = True, value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Silence(Perturbation):
     r"""Silence units, a lesion where it lasts: their state is held at 0 and nobody reads them.
 
@@ -58,12 +65,11 @@ class Silence(Perturbation):
     def act(self, segment: Segment, circuit: Circuit, drawn: Any) -> None:
         """Enter what is done into a segment of the window."""
         units = self.units_of("units", circuit)
-        for weight, rows in (("W_rec", circuit.sizes["N_rec"]), ("W_out", circuit.sizes["N_out"])):
-            segment.scale(weight, range(rows), units, 0.0, circuit.sizes)
+        _scale_reading(segment, units, 0.0, circuit)
         _hold("Silence", segment, units, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clamp(Perturbation):
     """Hold the state of units at a value.
 
@@ -98,7 +104,7 @@ class Clamp(Perturbation):
         _hold("Clamp", segment, units, _for_units("Clamp.value", self.value, units))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Current(Perturbation):
     r"""Add a current to units, as an input with weight 1 would.
 
@@ -135,7 +141,7 @@ class Current(Perturbation):
         segment.added[..., units] += scale * amplitude
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gain(Perturbation):
     """Scale the gain of units: all that others read of them is multiplied.
 
@@ -159,16 +165,15 @@ class Gain(Perturbation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.number("Gain.factor", self.factor)
+        _checks.number("Gain.factor", self.factor, *_LIMITS)
 
     def act(self, segment: Segment, circuit: Circuit, drawn: Any) -> None:
         """Enter what is done into a segment of the window."""
         units = self.units_of("units", circuit)
-        for weight, rows in (("W_rec", circuit.sizes["N_rec"]), ("W_out", circuit.sizes["N_out"])):
-            segment.scale(weight, range(rows), units, self.factor, circuit.sizes)
+        _scale_reading(segment, units, self.factor, circuit)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cut(Perturbation):
     """Cut a projection, or weaken it: the weights from some units to others are multiplied.
 
@@ -195,7 +200,7 @@ class Cut(Perturbation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.number("Cut.factor", self.factor)
+        _checks.number("Cut.factor", self.factor, *_LIMITS)
 
     def act(self, segment: Segment, circuit: Circuit, drawn: Any) -> None:
         """Enter what is done into a segment of the window."""
@@ -210,7 +215,7 @@ class Cut(Perturbation):
         segment.scale(weight, targets, sources, self.factor, circuit.sizes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noise(Perturbation):
     r"""Add noise to the state of units, as ``rec_noise`` does.
 
@@ -262,7 +267,8 @@ class Noise(Perturbation):
 
 def _number_or_row(where: str, value: Any) -> None:
     values = _checks.numeric(where, value, "a number, or one for each unit")
-    if values.ndim > 1 or values.size == 0 or not _checks.finite(values):
+    within = np.abs(values) <= np.finfo(np.float32).max
+    if values.ndim > 1 or values.size == 0 or not within.all():
         raise _checks.error(where, "a finite number, or one for each unit", _checks.shown(value))
 
 

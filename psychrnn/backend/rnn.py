@@ -37,8 +37,11 @@ class TestResult(NamedTuple):
     outputs: np.ndarray
     states: np.ndarray
 
-    __repr__ = _html.arrays_text
-    _repr_html_ = _html.arrays_table
+    def __repr__(self) -> str:
+        return _html.arrays_text(self)
+
+    def _repr_html_(self) -> str:
+        return _html.arrays_table(self)
 
 
 _ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states", "_last_state")
@@ -110,8 +113,7 @@ class RNN(RecurrentNoise, Weights):
         self.__dict__["_compiled"] = {}
         self._optimizer: Any = None
         self._formed: dict[str, Any] | None = None
-        self.__dict__.update(_moment=None, _start=None, _factors={}, loop_notes={}, task=None)
-        self.__dict__["updates"] = 0
+        self.__dict__.update(_moment=None, _start=None, loop_notes={}, task=None, updates=0)
         self._create_noise()
         engine.check(self)
         names.register(self)
@@ -194,7 +196,7 @@ class RNN(RecurrentNoise, Weights):
             where = f"{type(self).__name__}.{attribute}"
             advice = f"Make a new model with params[{attribute!r}]."
             raise _checks.error(where, "to be set when a model is made", "a change", advice)
-        if made and attribute in ("engine", "shards"):
+        if made and attribute in ("engine", "shards", "unit_groups"):
             changed = {**self.params, attribute: value}
             options.read(options.NetworkParams, type(self).__name__, changed)
         before = vars(self).get(attribute)
@@ -357,6 +359,10 @@ class RNN(RecurrentNoise, Weights):
 
     def _batch_size(self, where: str, x: Any, given: Any) -> int:
         own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
+        if own and len(self._own_init_state) not in (1, len(x)):
+            expected = f"as many trials as init_state has rows, {len(self._own_init_state)}"
+            advice = "Set init_state anew, or give initial_state to test."
+            raise _checks.error(where, expected, f"{len(x)}", advice)
         if own and given is not None and given != len(x):
             expected = "all trials at once"
             advice = "init_state was set to a row for each trial: leave batch_size out."

@@ -72,7 +72,7 @@ class Segment:
         self.factors[weight][np.ix_(rows, columns)] *= factor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Perturbation(ABC):
     """Something done to a network in a window of time.
 
@@ -113,7 +113,8 @@ class Perturbation(ABC):
 
     def units_of(self, key: str, circuit: Circuit) -> np.ndarray:
         """Return the unit numbers that one of the attributes names."""
-        return _unit_numbers(f"{type(self).__name__}.{key}", getattr(self, key), circuit)
+        also = {"sources": ["inputs"], "targets": ["outputs"]}.get(key, [])
+        return _unit_numbers(f"{type(self).__name__}.{key}", getattr(self, key), circuit, also)
 
     def draw(self, circuit: Circuit, trials: int, window: tuple[int, int]) -> Any:
         """Draw what is random, for all trials and the whole window."""
@@ -124,7 +125,7 @@ class Perturbation(ABC):
         """Enter what is done into a segment of the window."""
 
 
-def _unit_numbers(where: str, units: Any, circuit: Circuit) -> np.ndarray:
+def _unit_numbers(where: str, units: Any, circuit: Circuit, also: list[str]) -> np.ndarray:
     """Return the unit numbers that a user's choice of units means.
 
     Raises:
@@ -137,7 +138,8 @@ def _unit_numbers(where: str, units: Any, circuit: Circuit) -> np.ndarray:
         if units not in named:
             advice = "Excitatory and inhibitory units are told apart under Dale's principle; other "
             advice += "names are those of the network's unit_groups."
-            raise _checks.error(where, "one of " + ", ".join(named), repr(units), advice)
+            expected = "one of " + ", ".join([*named, *also])
+            raise _checks.error(where, expected, repr(units), advice)
         return named[units]
     return unit_numbers(where, units, N_rec)
 

@@ -116,8 +116,10 @@ class BasicSimulator(Simulator):
         """
         rate = self.transfer_function(state)
         drive = rate @ (self.W_rec * t_connectivity).T + rnn_in @ self.W_in.T + self.b_rec
-        noise = np.sqrt(2 * self.alpha * self.rec_noise**2) * self._normal(size=np.shape(state))
-        state = (1 - self.alpha) * state + self.alpha * drive + noise
+        state = (1 - self.alpha) * state + self.alpha * drive
+        if self.rec_noise:
+            scale = np.sqrt(2 * self.alpha * self.rec_noise**2)
+            state = state + scale * self._normal(size=np.shape(state))
         return self.read_out(state), state
 
     def read_out(self, states: Any) -> Any:
@@ -186,6 +188,7 @@ class _GatedSimulator(Simulator):
 
     _optional = ("W_in", "W_rec", "b_rec", "init_state", "LSTM_output_activation")
     _starts: tuple[str, ...]
+    _has_dale = False
 
     def _sizes(self) -> dict[str, int]:
         (columns, N_rec), (N_out, _) = self._shape(self._keys[0]), self._shape("W_out")

@@ -36,6 +36,7 @@ class Simulator(ABC):
     _record: type[Any]  # the options that check the weights
     _keys: tuple[str, ...]  # the weights that are used
     _optional: tuple[str, ...] = ()
+    _has_dale = True  # units may be excitatory or inhibitory
     _others: tuple[str, ...] = ()  # weights that only other networks have
 
     if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Simulator(ABC):
         Dale_rec, ratio = (self.weights.get(key) for key in ("Dale_rec", "dale_ratio"))
         ratio = None if ratio is None or np.isnan(ratio) else ratio
         dale = Dale_rec is not None and constraints.has_dale(ratio, np.asarray(Dale_rec))
-        signs = np.diag(np.asarray(Dale_rec)) if dale else None
+        signs = np.diag(np.asarray(Dale_rec)) if dale and self._has_dale else None
         return given.dt, groups(signs, given.unit_groups)
 
     def _check_model(self, model: Any) -> None:
@@ -191,7 +192,10 @@ class Simulator(ABC):
 
         """
         segments = schedule(
-            f"{self._where}.run_trials", perturbations or [], self._circuit(), *x.shape[:2]
+            f"{self._where}.run_trials",
+            [] if perturbations is None else perturbations,
+            self._circuit(),
+            *x.shape[:2],
         )
         outputs, states = [], []
         for segment in segments:
@@ -199,7 +203,7 @@ class Simulator(ABC):
             for step in range(segment.first, segment.last):
                 more = () if extra is None else (extra[step],)
                 output, *state = part.rnn_step(*state, x[:, step], *more)
-                if perturbations:
+                if perturbations is not None:
                     part._check_read_out(output, state[0])
                     state[0] = segment.push(state[0], step)
                     output = part.read_out(state[0])

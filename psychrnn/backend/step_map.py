@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ class StepMap:
 
     Raises:
         ParameterError: if the input has another shape, or the step draws random numbers of its
-            own, or lets trials of a batch see each other.
+            own, lets trials of a batch see each other, or has no gradient.
 
     """
 
@@ -33,28 +35,49 @@ class StepMap:
         forward.check_starts(where, model)
         self.model = model
         self.inputs = _checks.array(f"{where}.inputs", inputs, [("N_in", model.N_in)])
-        with model.without_noise():
+        with self._alone():
             self._shapes = [tuple(part.shape[1:]) for part in model.state_spec()]
             self._dtypes = [part.dtype.as_numpy_dtype for part in model.state_spec()]
         self.size = sum(int(np.prod(shape)) for shape in self._shapes)
         self._check(where)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Leave out noise, and start states that belong to trials."""
+        own = vars(self.model).pop("_own_init_state", None)
+        try:
+            with self.model.without_noise():
+                yield
+        finally:
+            if own is not None:
+                vars(self.model)["_own_init_state"] = own
+
     def _check(self, where: str) -> None:
         states = np.random.default_rng(1).standard_normal((3, self.size))
         once, again, alone = self.step(states), self.step(states), self.step(states[:1])
         advice = "Its fixed points depend on what else is drawn or run."
-        if not np.array_equal(once, again):
+        if not np.array_equal(once, again, equal_nan=True):
             got = "one that draws random numbers of its own"
             raise _checks.error(where, "a step that gives the same twice", got, advice)
-        if not np.allclose(once[:1], alone, atol=1e-5):
+        size = np.nanmax(np.abs(once), initial=1.0)
+        if not np.allclose(once[:1], alone, rtol=1e-4, atol=1e-5 * size, equal_nan=True):
             got = "a step in which they see each other"
             raise _checks.error(where, "trials that do not depend on each other", got, advice)
+
+        along = 1e-2 * np.random.default_rng(2).standard_normal(states.shape)
+        slope = (self.step(states + along) - self.step(states - along)) / 2 - along
+        known = np.einsum("nij,nj->ni", self.jacobian(states), along) - along
+        off = np.linalg.norm(slope - known, axis=1) / (np.linalg.norm(slope, axis=1) + 1e-6)
+        if np.median(off) > 0.3:  # a kink of the transfer function may be in between
+            got = "one that is not its slope, as that of tf.numpy_function"
+            raise _checks.error(where, "a step with a gradient", got, "Write it in TensorFlow.")
 
     def start(self) -> np.ndarray:
         """Return the state that trials start from, ``[1, D]``."""
         vars(self.model)["x"] = tf.zeros([1, 1, self.model.N_in])
         try:
-            parts = self.model.start_state()
+            with self._alone():
+                parts = self.model.start_state()
         finally:
             del vars(self.model)["x"]
         return self._joined([part[:1].numpy() for part in parts])
@@ -67,12 +90,14 @@ class StepMap:
         r"""Return :math:`\partial F_i / \partial s_j`, ``[n, D, D]``."""
         return self._compiled("jacobian", states).numpy()
 
-    def slower(self, states: Any, damping: Any) -> np.ndarray:
+    def slower(self, states: np.ndarray, damping: np.ndarray) -> np.ndarray:
         r"""Return states after a step of Levenberg and Marquardt towards a lower speed.
 
         .. math::
 
-            s - (A^T A + \mu I)^{-1} A^T (F(s) - s), \quad A = \partial F / \partial s - I
+            s - (A^T A + \mu \bar a I)^{-1} A^T (F(s) - s), \quad A = \partial F / \partial s - I
+
+        where :math:`\bar a` is the mean of the diagonal of :math:`A^T A`.
 
         Arguments:
             states: ``[n, D]``.
@@ -82,8 +107,13 @@ class StepMap:
         moves = tf.constant(self.step(states) - states)[..., tf.newaxis]
         slope = tf.cast(self._compiled("jacobian", states), tf.float64) - np.eye(self.size)
         curvature = tf.matmul(slope, slope, transpose_a=True)
-        curvature += tf.constant(damping)[:, tf.newaxis, tf.newaxis] * np.eye(self.size)
+        scale = tf.linalg.trace(curvature) / self.size
+        known = tf.math.is_finite(scale) & (scale > 0)
+        diagonal = tf.where(known, tf.constant(damping) * scale, 1.0)
+        curvature = tf.where(known[:, tf.newaxis, tf.newaxis], curvature, 0.0)
+        curvature += diagonal[:, tf.newaxis, tf.newaxis] * np.eye(self.size)
         downhill = tf.matmul(slope, moves, transpose_a=True)
+        downhill = tf.where(tf.math.is_finite(downhill), downhill, 0.0)
         return states - tf.linalg.solve(curvature, downhill)[..., 0].numpy()
 
     def visited(self, x: np.ndarray) -> np.ndarray:
@@ -106,12 +136,12 @@ class StepMap:
             if self.model.engine != "eager":
                 spec = self.model.state_spec()
                 x = tf.TensorSpec([None, 1, self.model.N_in], tf.float32)
-                with self.model.without_noise():
+                with self._alone():
                     function = tf.function(function, autograph=False).get_concrete_function(
                         x, *spec
                     )
             cache[key] = function
-        with self.model.without_noise():
+        with self._alone():
             return cache[key](*given)
 
     def _advance(self, x: Any, *parts: Any) -> Any:

@@ -7,6 +7,7 @@ import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     _TF_MODULE_IGNORED_PROPERTIES = tf.Module._TF_MODULE_IGNORED_PROPERTIES | {
         "params", "initializer", "loss_function", "regularizer", "transfer_function",
         "_options", "_optimizer", "_compiled", "_initial", "_noise", "_formed",
-        "_moment", "_start", "_last_state", "task", "loop_notes", "_factors", "_push",
+        "_moment", "_start", "_last_state", "task", "loop_notes", "_perturbation",
     }  # fmt: skip
 
     def _create_variables(self, initial: dict[str, Any]) -> None:
@@ -86,14 +87,11 @@ class Weights(tf.Module, metaclass=_ModelMeta):
     def form_weights(self) -> dict[str, Any]:
         """Return effective weights of this class; a subclass makes its own of them at each call."""
         with self.using_weights(None):
-            formed = {
+            return {
                 "W_rec": Weights.get_effective_W_rec(self),
                 "W_in": Weights.get_effective_W_in(self),
                 "W_out": Weights.get_effective_W_out(self),
             }
-        return (
-            {key: W * self._factors[key] for key, W in formed.items()} if self._factors else formed
-        )
 
     @property
     def formed_weights(self) -> dict[str, Any]:
@@ -110,13 +108,33 @@ class Weights(tf.Module, metaclass=_ModelMeta):
             self.__dict__["_formed"] = before
 
     @contextmanager
-    def weights_scaled(self, factors: dict[str, Any]) -> Iterator[None]:
-        """Let each effective weight be multiplied, by a factor of its shape for each name."""
-        self.__dict__["_factors"] = factors
+    def weights_scaled(self, factors: dict[str, Any]) -> Iterator[set[str]]:
+        """Let effective weights be multiplied, whatever method of the class or model makes them.
+
+        Arguments:
+            factors: a factor of its shape for each weight, ``W_in, W_rec, W_out``.
+
+        Yields:
+            A set that takes the names of the weights that were asked for.
+
+        """
+        asked: set[str] = set()
+
+        def scaled(key: str, form: Any) -> Any:
+            asked.add(key)
+            return form() * factors[key]
+
+        names = {key: f"get_effective_{key}" for key in factors}
+        before = {name: vars(self)[name] for name in names.values() if name in vars(self)}
+        forms = {key: getattr(self, name) for key, name in names.items()}
+        for key, name in names.items():
+            self.__dict__[name] = partial(scaled, key, forms[key])
         try:
-            yield
+            yield asked
         finally:
-            self.__dict__["_factors"] = {}
+            for name in names.values():
+                del self.__dict__[name]
+            self.__dict__.update(before)
 
     def initial_state(self) -> tuple[Any, ...]:
         """Return the start state of every trial of the batch at hand, a tuple of tensors."""

@@ -126,14 +126,24 @@ class Gated(RNN):
             )
 
     @contextmanager
-    def weights_scaled(self, factors: dict[str, Any]) -> Iterator[None]:
-        """Let the weights of all gates be multiplied, and those of the output."""
+    def weights_scaled(self, factors: dict[str, Any]) -> Iterator[set[str]]:
+        """Let the weights of all gates be multiplied, and those of the output.
+
+        Raises:
+            ParameterError: if a class computes the weights of a gate itself.
+
+        """
         rows = tf.concat([tf.transpose(factors["W_rec"]), tf.transpose(factors["W_in"])], axis=0)
         gates = {key: getattr(self, key) for key in self._gates}
+        for key in self._gates:
+            if hasattr(type(self), key):
+                where, expected = f"{type(self).__name__}.{key}", "a variable"
+                raise _checks.error(where, expected, "a property, which no perturbation changes")
         self.__dict__.update({key: W * rows for key, W in gates.items()})
         try:
-            with super().weights_scaled(factors):
-                yield
+            with super().weights_scaled({"W_out": factors["W_out"]}) as asked:
+                asked |= {"W_rec", "W_in"}
+                yield asked
         finally:
             self.__dict__.update(gates)
 
