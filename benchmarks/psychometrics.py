@@ -6,9 +6,10 @@ uniform, and gives 100 responses at each of nine levels from -1 to 1. All four n
 Bias is the mean error: of the threshold as a fraction of the scale, of the slope as a fraction of
 the slope, of the rates as a probability. Coverage is the fraction of observers whose value lies
 in its 95 % interval, and below and above are those whose value is beyond an end of it; of 500
-observers it is known within 2 %. The last column is the coverage of plain percentile intervals
-of the parametric bootstrap, for comparison. Then ten observers are fitted by psignifit too, where
-it is installed: differences are in units of the half width of our interval.
+observers it is known within 2 %. Limits that are NaN exclude nothing. The last column is the
+coverage of plain percentile intervals of the parametric bootstrap, for comparison. Then ten
+observers are fitted by psignifit too, where it is installed: differences are in units of the half
+width of our interval.
 """
 
 import argparse

@@ -25,10 +25,7 @@ def run(store):
     numbers = store.part("figure_6/lesions", lambda: lesions(store, model))
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), layout="constrained")
     fits = {}
-    for name, units in (
-        ("intact", None), ("excitatory", picks("excitatory", SHOWN["excitatory"], 0)),
-        ("inhibitory", picks("inhibitory", SHOWN["inhibitory"], 0)),
-    ):  # fmt: skip
+    for name, units in (("intact", None), *((k, typical(numbers, k)) for k in KINDS)):
         test = figure_3.make_task(300 if store.quick else 4000, figure_3.TESTED_ON, SEED)
         silenced = None if units is None else [Silence(units)]
         fit = common.psychometric(common.choices(model, test, silenced), SEED + 1)
@@ -50,7 +47,9 @@ def run(store):
     right.set_xlabel("units silenced")
     right.set_ylabel("accuracy, coherences 0.1 to 0.7")
     right.set_xticks((0, *COUNTS))
-    right.set_ylim(bottom=min(0.45, *np.ravel([numbers[k][str(c)] for k in KINDS for c in COUNTS])))
+    right.set_ylim(
+        top=1.0, bottom=min(0.45, *np.ravel([numbers[k][str(c)] for k in KINDS for c in COUNTS]))
+    )
     right.legend()
     store.picture("figure_6", figure)
     model.destruct()
@@ -59,6 +58,12 @@ def run(store):
     }
     return {"seed": SEED, "repeats": len(numbers["excitatory"]["1"]), "shown_units": SHOWN,
             "intact": numbers["intact"], "accuracy": means, "psychometric": fits}  # fmt: skip
+
+
+def typical(numbers, kind):
+    """Return the choice of units, among those of the number that is shown, of median effect."""
+    values = numbers[kind][str(SHOWN[kind])]
+    return picks(kind, SHOWN[kind], int(np.argsort(values)[len(values) // 2]))
 
 
 def picks(kind, count, repeat):
