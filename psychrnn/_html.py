@@ -172,5 +172,8 @@ def _short(value: Any) -> str:
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, (float, np.number)):
         return f"{value:.6g}"
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # of a user's class; what is shown of it is not worth a traceback
+        text = type(value).__name__
     return text if len(text) <= 60 else f"{text[:50]}..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from reference_data import worst
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a run in a shell's background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

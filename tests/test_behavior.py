@@ -415,7 +415,8 @@ def test_wrong_arguments_of_readouts():
     where = "behavior.threshold_crossing"
     for value in (None, NAN, "high", [1]):
         refused(lambda v=value: threshold_crossing(v), f"{where}.threshold", "number")
-        refused(lambda v=value: masked_mean(v), "behavior.masked_mean.boundary", "number")
+        if value is not None:
+            refused(lambda v=value: masked_mean(v), "behavior.masked_mean.boundary", "number")
     for since in (-5, NAN, [100], True):
         refused(lambda s=since: threshold_crossing(1, s), f"{where}.since", "number")
     crossing = threshold_crossing(1, "delay")
@@ -425,6 +426,45 @@ def test_wrong_arguments_of_readouts():
     batch = without.get_trial_batch()
     refused(lambda: crossing(batch, batch.y), f"{where}.since", "The task names no periods")
     refused(lambda: threshold_crossing(0.5, boundary=0.5)(*one_channel()), where, "above")
+
+
+class Withhold(Task):
+    """Answer with 1 in half of the trials, and not at all, with 0, in the others."""
+
+    def generate_trial_params(self, batch, trial):
+        return {"go": trial % 2}
+
+    def trial_function(self, time, params):
+        return params["go"], params["go"], time >= 50
+
+
+def test_the_boundary_of_a_single_channel_lies_between_its_targets():
+    task = Withhold(1, 1, dt=10, tau=100, T=100, N_batch=6, seed=1)
+    batch = task.get_trial_batch()
+    outputs = 0.8 * batch.y + 0.1
+    table = trials_table(task, batch, outputs)
+    np.testing.assert_array_equal(table["choice"], [0, 1] * 3)
+    np.testing.assert_array_equal(table["target"], [0, 1] * 3)
+    assert table["confidence"] == pytest.approx(0.4)
+    assert (trials_table(task, batch, outputs, masked_mean(0.05))["choice"] == 1).all()
+    crossed = trials_table(task, batch, outputs, threshold_crossing(0.7))
+    np.testing.assert_array_equal(crossed["choice"], [0, 1] * 3)
+    alone = batch._replace(y=np.ones_like(batch.y))
+    assert (trials_table(task, alone, outputs)["target"] == 1).all()
+
+
+def test_readouts_that_return_infinity_and_batches_of_other_tasks():
+    task = Withhold(1, 1, dt=10, tau=100, T=100, N_batch=6, seed=1)
+    batch = task.get_trial_batch()
+
+    def endless(batch, outputs):
+        return np.full(6, np.inf), np.zeros(6), np.zeros(6)
+
+    refused(lambda: trials_table(task, batch, batch.y, endless), "readout, choice", "infinity")
+    other = DelayedDiscrimination(10, 100, 100, 6, onset_time=0, stim_duration_1=10,
+                                  delay_duration=10, stim_duration_2=10)  # fmt: skip
+    crossing = threshold_crossing(0.5, since="stimulus 1")
+    refused(lambda: trials_table(other, batch, batch.y, crossing), "the task that made the batch")
 
 
 def one_channel():
@@ -464,6 +504,7 @@ def test_wrong_arguments_of_a_chronometric_curve(key, value, words):
         ([0, 1], [0, 1], 5, "labels"),
         (["a"], ["a"], [0], "one of the labels"),
         (RAGGED, [0, 1], None, "number or string"),
+        (np.array(0), np.array(1), None, "confusion_matrix"),
         ([0, INF], [0, 1], None, "number or string"),
     ],
 )

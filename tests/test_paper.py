@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from psychrnn import Basic, PerceptualDiscrimination
+from psychrnn import Basic, Callback, PerceptualDiscrimination
 
 FOLDER = Path(__file__).parent.parent / "examples" / "paper"
 
@@ -68,7 +70,13 @@ def test_networks_are_read_back(common, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "word"), [("{", "cannot be read"), ('{"quick": true}', "other options")]
+    ("content", "word"),
+    [
+        ("{", "holds no run"),
+        ("[1]", "holds no run"),
+        ('{"a": 1}', "holds no run"),
+        ('{"quick": true, "figures": {}, "parts": {}, "versions": {}}', "other options"),
+    ],
 )
 def test_folders_that_a_run_cannot_go_on_in(common, tmp_path, content, word):
     (tmp_path / "results.json").write_text(content)
@@ -80,8 +88,33 @@ def test_a_folder_of_something_else_is_left_alone(common, tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(SystemExit, match="holds no run of this program"):
         common.Store(tmp_path)
-    common.Store(tmp_path, overwrite=True)
+    with pytest.raises(SystemExit, match="holds no run of this program"):
+        common.Store(tmp_path, overwrite=True)
     assert (tmp_path / "thesis.tex").exists()
+
+
+def test_places_where_no_folder_can_be(common, tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "inside"):
+        with pytest.raises(SystemExit, match="cannot be used"):
+            common.Store(place)
+
+
+def test_interrupted_training_is_no_result(common, tmp_path):
+    class Interrupting(Callback):
+        def on_step_end(self, loop):
+            if loop.epoch == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    task = PerceptualDiscrimination(20, 100, 400, 4, seed=1)
+    model = Basic.for_task(task, N_rec=5, seed=1)
+    train = model.train
+    callbacks = [Interrupting()]
+    with pytest.raises(SystemExit, match="SIGINT"):
+        common.train_for(model, task, 20, callbacks=callbacks)
+    model.__dict__["train"] = lambda *args, **options: train(*args, callbacks=callbacks, **options)
+    with pytest.raises(SystemExit, match="SIGINT"):
+        common.train_to(model, task, most=20)
 
 
 def test_masks_and_fixed_weights_of_figure_4(common):

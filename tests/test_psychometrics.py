@@ -218,12 +218,12 @@ def test_data_simulated_at_a_limit_contradict_it_as_often_as_they_should(seed, c
 
 def test_the_seed_fixes_the_intervals():
     data = simulated(8, location=0.1, scale=0.3, guess=0.02, lapse=0.06)
-    one, same, other = (psychometric(*data, n_bootstrap=50, seed=s).intervals for s in (1, 1, 2))
+    one, same, other = (psychometric(*data, n_bootstrap=100, seed=s).intervals for s in (1, 1, 2))
     assert one == same != other
     np.random.seed(3)
-    one = psychometric(*data, n_bootstrap=50).intervals
+    one = psychometric(*data, n_bootstrap=100).intervals
     np.random.seed(3)
-    assert psychometric(*data, n_bootstrap=50).intervals == one
+    assert psychometric(*data, n_bootstrap=100).intervals == one
 
 
 def test_a_rate_at_zero_has_an_interval_from_zero():
@@ -287,7 +287,7 @@ def test_what_the_responses_do_not_tell_is_nan(ones, rates, words, threshold):
         assert psychometric(stimulus, response, **rates, **QUICK).threshold > 1
         return
     with pytest.warns(UserWarning, match=words) as caught:
-        fit = psychometric(stimulus, response, **rates, n_bootstrap=50, seed=1)
+        fit = psychometric(stimulus, response, **rates, n_bootstrap=100, seed=1)
     assert len(caught) == 1 and caught[0].filename == __file__
     np.testing.assert_allclose(fit.threshold, threshold, atol=1e-12)
     assert np.isnan([fit.slope, fit.scale, *fit.predict([0, 1])]).all()
@@ -339,7 +339,9 @@ WRONG = table(
     ("function", ["weibull", None, 5, ["normal"]], "'normal' or 'logistic'"),
     ("method", ["map", None, ["bayesian"]], "'likelihood' or 'bayesian'"),
     ("intervals", [0, 1, 95, -1, "wide", None, NAN], "intervals"),
-    ("n_bootstrap", [-1, "many", None, INF], "number"),
+    ("n_bootstrap", [-1, "many", None, INF, 2.5, [100]], "whole number"),
+    ("n_bootstrap", [1, 99], "at least 100"),
+    ("function", [np.array(["normal"] * 2)], "normal"),
     ("seed", [-1, 1.5, "x"], "whole number"),
 )
 
@@ -375,7 +377,7 @@ def test_any_data_give_a_sensible_curve_or_one_sentence(data):
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "behavior.psychometric", UserWarning)
         try:
-            fit = psychometric(stimulus, response, **rates, n_bootstrap=5, seed=1)
+            fit = psychometric(stimulus, response, **rates, n_bootstrap=100, seed=1)
         except ParameterError as error:
             assert 20 < len(str(error)) < 500
             return

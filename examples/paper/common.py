@@ -45,24 +45,36 @@ class Store:
             "figures": {},
             "parts": {},
         }
-        if self.file.exists() and not overwrite:
-            self.results = self._found()
-        elif self.folder.exists() and any(self.folder.iterdir()) and not overwrite:
-            raise SystemExit(
-                f"{self.folder} exists and holds no run of this program. Give another folder "
-                "with --output, or --overwrite."
-            )
-        elif overwrite:
+        try:
+            self._open(overwrite)
+        except OSError as reason:
+            raise SystemExit(f"{self.folder} cannot be used: {reason}") from None
+
+    def _open(self, overwrite):
+        """Read what the folder holds, or empty it, or make it."""
+        found = self._found() if self.folder.exists() and any(self.folder.iterdir()) else None
+        if found is not None and not overwrite:
+            self.results = self._to_go_on(found)
+        elif found is not None:
             for path in (*self.folder.glob("networks/*.npz"), *self.folder.glob("figure_*.p*")):
                 path.unlink()
         (self.folder / "networks").mkdir(parents=True, exist_ok=True)
         self.save()  # what is interrupted before its first result is found again, too
 
     def _found(self):
+        """Return the results in a folder that is not empty, if they are of this program."""
         try:
             found = json.loads(self.file.read_text())
-        except ValueError:
-            raise SystemExit(f"{self.file} cannot be read. Run again with --overwrite.") from None
+        except (ValueError, FileNotFoundError):
+            found = None
+        if not isinstance(found, dict) or not {"figures", "parts", "versions"} <= found.keys():
+            raise SystemExit(
+                f"{self.folder} exists and holds no run of this program. Give another folder "
+                "with --output, or remove it."
+            )
+        return found
+
+    def _to_go_on(self, found):
         if found.get("complete"):
             raise SystemExit(f"{self.folder} holds a finished run. Give --overwrite to replace it.")
         if found.get("quick") != self.quick or found.get("versions") != versions():
@@ -138,6 +150,7 @@ def train_to(model, tasks, threshold=0.9, most=3000, every=10, trials=None):
     result = model.train(
         curriculum=curriculum, training_iters=most * stages[0].N_batch, verbosity=False
     )
+    _refuse_interrupted(result)
     log = curriculum.log
     return {
         "reached": bool(curriculum.stop_training),
@@ -148,9 +161,16 @@ def train_to(model, tasks, threshold=0.9, most=3000, every=10, trials=None):
     }
 
 
+def _refuse_interrupted(result):
+    """End the program where training was interrupted, which it reports and does not raise."""
+    if result.interrupted is not None:
+        raise SystemExit(f"interrupted by {result.interrupted}; the same command goes on from here")
+
+
 def train_for(model, task, updates, **options):
     """Train for a number of updates; return a report."""
     result = model.train(task, training_iters=updates * task.N_batch, verbosity=False, **options)
+    _refuse_interrupted(result)
     return {
         "updates": updates,
         "loss": float(result.losses[-1]),

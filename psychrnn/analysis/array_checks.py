@@ -27,6 +27,7 @@ def checked_states(
         axes: number of axes; two or more where None.
 
     """
+    states = getattr(states, "values", states)  # of aligned trials
     array = _checks.numeric(where, states, expected)
     wrong = array.ndim < 2 if axes is None else array.ndim != axes
     if wrong or 0 in array.shape:

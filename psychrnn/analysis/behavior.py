@@ -22,6 +22,7 @@ from psychrnn.analysis.readouts import (
     checked,
     choices,
     masked_mean,
+    middle,
     threshold_crossing,
 )
 from psychrnn.tasks.task import Task
@@ -75,7 +76,7 @@ def trials_table(
     readout = masked_mean() if readout is None else readout
     _checks.takes(f"{where}.readout", readout, "batch, outputs")
     read = _checked_readout(f"{where}.readout", readout(batch, outputs), len(batch.mask))
-    target, _ = choices(batch.y, batch.mask, getattr(readout, "boundary", 0.0))
+    target, _ = choices(batch.y, batch.mask, middle(batch, getattr(readout, "boundary", None)))
     correct = np.where(np.isnan(target) | np.isnan(read.choice), np.nan, read.choice == target)
     own = {"target": target, "choice": read.choice, "correct": correct}
     own |= {"reaction_time": read.reaction_time, "confidence": read.confidence}
@@ -144,7 +145,7 @@ def chronometric(
     where = "behavior.chronometric"
     stimulus = vector(f"{where}.stimulus", stimulus)
     times = vector(f"{where}.reaction_time", reaction_time, len(stimulus), missing=True)
-    if statistic not in ("median", "mean"):
+    if not isinstance(statistic, str) or statistic not in ("median", "mean"):
         raise _checks.error(f"{where}.statistic", "'median' or 'mean'", _checks.shown(statistic))
     used = ~np.isnan(times)
     if correct is not None:
@@ -212,7 +213,9 @@ def confusion_matrix(
 
     """
     where = "behavior.confusion_matrix"
-    trials = len(target) if hasattr(target, "__len__") else 0
+    trials = (
+        len(target) if hasattr(target, "__len__") and getattr(target, "shape", None) != () else 0
+    )
     targets, rows = array_checks.levels(f"{where}.target", target, trials)
     chosen, columns = array_checks.levels(f"{where}.choice", choice, trials)
     if not len(targets):
@@ -250,6 +253,8 @@ def _checked_readout(where: str, read: Any, trials: int) -> Readout:
     parts = []
     for name, part in zip(Readout._fields, read):
         values = _checks.numeric(f"{where}, {name}", part).astype(float)
+        if np.isinf(values).any():
+            raise _checks.error(f"{where}, {name}", "numbers, or NaN for none", "infinity")
         if values.shape != (trials,):
             expected = f"[N_batch] = ({trials},)"
             raise _checks.error(f"{where}, {name}", expected, f"{values.shape}")

@@ -2,7 +2,9 @@
 
 Arrays in, arrays out: recurrent weights are ``[N_rec, N_rec]``, rows are targets and columns are
 sources, such as ``model.get_weights()["W_rec"]``, which has Dale's principle and the connectivity
-in it. ``blocks`` names groups of units: ``{"excitatory": range(40), "inhibitory": range(40, 50)}``.
+in it. (LSTM and GRU keep a ``W_rec`` for their files which they do not use: theirs are the first
+``N_rec`` rows of each gate's weights, such as ``weights["W_f"][:N_rec].T``.) ``blocks`` names
+groups of units: ``{"excitatory": range(40), "inhibitory": range(40, 50)}``.
 """
 
 from __future__ import annotations

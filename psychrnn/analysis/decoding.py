@@ -130,7 +130,7 @@ def decode(
 
 
 def _kind(where: str, kind: Any, distinct: np.ndarray) -> str:
-    if kind not in (None, "accuracy", "R2"):
+    if kind is not None and not (isinstance(kind, str) and kind in ("accuracy", "R2")):
         raise _checks.error(f"{where}.kind", "'accuracy', 'R2' or None", _checks.shown(kind))
     if kind == "R2" and distinct.dtype.kind == "U":
         raise _checks.error(f"{where}.labels", "numbers, to score by R2", "strings")

@@ -93,7 +93,9 @@ def align(values: Any, times: Any, dt: float, window: tuple[float, float]) -> Al
     Arguments:
         values: states, outputs or any other values over time, ``[N_batch, N_steps, ...]``.
         times: time of the event since the start of the trial (ms), ``[N_batch]``, or one number
-            for all trials. A trial with NaN, such as one without a response, is NaN throughout.
+            for all trials, such as ``table["onset_time"]``; to align to choices add the reaction
+            time to the moment it is measured from. A trial with NaN, such as one without a
+            response, is NaN throughout.
         dt: length of a time step (ms).
         window: ``(before, after)``, relative to the event (ms), such as ``(-200, 800)``.
 

@@ -15,6 +15,7 @@ MOST = 0.25  # highest guess and lapse rate where they are free
 _NAMES = ("threshold", "slope", "guess", "lapse")
 _FLAT = 0.01  # probability of data without any dependence, above which there is no curve
 _STEP = 1e-3  # what a curve has to be likelier than a step, in log-likelihood
+_FEWEST = 100  # resamples
 _WIDTH = {"normal": 3.289707253902945, "logistic": 5.888877957332881}  # from 5 % to 95 % of F
 
 
@@ -108,8 +109,8 @@ def psychometric(
         lapse: 1 minus the upper asymptote; free where None.
         function: 'normal' (cumulative normal) or 'logistic'.
         intervals: level of the confidence intervals, between 0 and 1.
-        n_bootstrap: number of resamples for each limit; with 0 the limits are those of the
-            chi-square distribution.
+        n_bootstrap: number of resamples for each limit, at least 100; with 0 the limits are those
+            of the chi-square distribution.
         seed: integer that fixes the resamples. Without it they follow ``np.random.seed``.
         unit: of the stimulus, for plots.
         method: 'likelihood', or 'bayesian' for the posterior mode and credible intervals of
@@ -144,13 +145,17 @@ def psychometric(
         "method": (method, ("likelihood", "bayesian")),
     }
     for name, (value, known) in options.items():
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             expected = " or ".join(map(repr, known))
             raise _checks.error(f"{where}.{name}", expected, _checks.shown(value))
     level = _checks.number(f"{where}.intervals", intervals, above=0)
     if level >= 1:
         raise _checks.error(f"{where}.intervals", "a level below 1", f"{level:g}")
-    n_bootstrap = int(_checks.number(f"{where}.n_bootstrap", n_bootstrap, low=0))
+    none = isinstance(n_bootstrap, (int, float)) and n_bootstrap == 0
+    if not none and _checks.count(f"{where}.n_bootstrap", n_bootstrap) < _FEWEST:
+        expected = f"0, or at least {_FEWEST}, for limits that hold"
+        raise _checks.error(f"{where}.n_bootstrap", expected, _checks.shown(n_bootstrap))
+    n_bootstrap = int(n_bootstrap)
     rng = generator(None if seed is None else _checks.seed(f"{where}.seed", seed))
     rates = _rates(where, guess, lapse)
     given = ~np.isnan(response)

@@ -29,11 +29,11 @@ class Readout(NamedTuple):
 
 @dataclass(frozen=True)
 class _MaskedMean:
-    boundary: float
+    boundary: float | None
 
     def __call__(self, batch: Any, outputs: Any) -> Readout:
         batch, outputs = checked("behavior.masked_mean", batch, outputs)
-        choice, confidence = choices(outputs, batch.mask, self.boundary)
+        choice, confidence = choices(outputs, batch.mask, middle(batch, self.boundary))
         return Readout(choice, np.full(len(choice), np.nan), confidence)
 
 
@@ -41,11 +41,12 @@ class _MaskedMean:
 class _ThresholdCrossing:
     threshold: float
     since: str | float | None
-    boundary: float
+    boundary: float | None
 
     def __call__(self, batch: Any, outputs: Any) -> Readout:
         where = "behavior.threshold_crossing"
         batch, outputs = checked(where, batch, outputs)
+        boundary = middle(batch, self.boundary)
         steps, dt = np.arange(outputs.shape[1]), _time_step(where, batch)
         counts = batch.mask.any(axis=2)
         asked = counts.any(axis=1)
@@ -56,12 +57,12 @@ class _ThresholdCrossing:
             start = np.where(asked, _start(f"{where}.since", batch, self.since), np.nan)
         rounding = 1e-9 * dt * len(steps)
         in_time = (steps * dt >= start[:, np.newaxis] - rounding) & (steps <= last[:, np.newaxis])
-        if outputs.shape[2] == 1 and self.threshold <= self.boundary:
-            expected = f"a number above the boundary, {self.boundary:g}, for a single channel"
+        if outputs.shape[2] == 1 and self.threshold <= boundary:
+            expected = f"a number above the boundary, {boundary:g}, for a single channel"
             raise _checks.error(f"{where}.threshold", expected, self.threshold)
         if outputs.shape[2] == 1:  # two choices: up to the threshold, or down to its mirror image
-            signed = outputs - self.boundary
-            distances, height = np.concatenate([-signed, signed], 2), self.threshold - self.boundary
+            signed = outputs - boundary
+            distances, height = np.concatenate([-signed, signed], 2), self.threshold - boundary
         else:
             distances, height = outputs, self.threshold
         reached = (distances >= height) & in_time[:, :, np.newaxis]
@@ -72,11 +73,11 @@ class _ThresholdCrossing:
         return Readout(
             np.where(responded, highest, np.nan),
             np.where(responded, np.maximum(first * dt - start, 0), np.nan),
-            choices(outputs, batch.mask, self.boundary)[1],
+            choices(outputs, batch.mask, boundary)[1],
         )
 
 
-def masked_mean(boundary: float = 0.0) -> Callable[[Any, Any], Readout]:
+def masked_mean(boundary: float | None = None) -> Callable[[Any, Any], Readout]:
     r"""Return a readout that chooses the channel with the highest output where it counts.
 
     The choice is :math:`\arg\max_k \sum_t m_{tk} o_{tk}` (ties: the lowest channel), the rule of
@@ -86,7 +87,8 @@ def masked_mean(boundary: float = 0.0) -> Callable[[Any, Any], Readout]:
     Trials in which the mask is 0 throughout ask for no choice: NaN.
 
     Arguments:
-        boundary: between choice 0 and choice 1 of a single output channel.
+        boundary: between choice 0 and choice 1 of a single output channel; where None half way
+            between the lowest and the highest target of the batch, 0 where all are the same.
 
     Returns:
         A function ``(batch, outputs) -> Readout``, for ``trials_table`` or by itself.
@@ -102,11 +104,12 @@ def masked_mean(boundary: float = 0.0) -> Callable[[Any, Any], Readout]:
         array([0., 1.])
 
     """
-    return _MaskedMean(_checks.number("behavior.masked_mean.boundary", boundary))
+    where = "behavior.masked_mean.boundary"
+    return _MaskedMean(None if boundary is None else _checks.number(where, boundary))
 
 
 def threshold_crossing(
-    threshold: float, since: str | float | None = None, boundary: float = 0.0
+    threshold: float, since: str | float | None = None, boundary: float | None = None
 ) -> Callable[[Any, Any], Readout]:
     r"""Return a readout that chooses the output channel that is first to reach a threshold.
 
@@ -119,13 +122,15 @@ def threshold_crossing(
     is that of :func:`masked_mean`.
 
     With one output channel the choice is 1 where it reaches the threshold first, and 0 where it
-    first falls to the mirror image of it, ``2 * boundary - threshold``.
+    first falls to the mirror image of it, ``2 * boundary - threshold``. The time of the choice in
+    the trial, to align states to it, is the time of ``since`` plus the reaction time.
 
     Arguments:
         threshold: output that makes a choice.
         since: the moment from which time is measured: name of a period, from its start; a time
             in the trial (ms); or None for the first step where the mask is above 0.
-        boundary: between choice 0 and choice 1 of a single output channel.
+        boundary: between choice 0 and choice 1 of a single output channel; where None half way
+            between the lowest and the highest target of the batch, 0 where all are the same.
 
     Returns:
         A function ``(batch, outputs) -> Readout``, for ``trials_table`` or by itself.
@@ -146,7 +151,8 @@ def threshold_crossing(
     """
     where = "behavior.threshold_crossing"
     threshold = _checks.number(f"{where}.threshold", threshold)
-    boundary = _checks.number(f"{where}.boundary", boundary)
+    if boundary is not None:
+        boundary = _checks.number(f"{where}.boundary", boundary)
     if since is not None and not isinstance(since, str):
         since = _checks.number(f"{where}.since", since, low=0)
     return _ThresholdCrossing(threshold, since, boundary)
@@ -178,6 +184,14 @@ def checked(where: str, batch: Any, outputs: Any, task: Any = None) -> tuple[Bat
     return Batch(x, arrays["y"], arrays["mask"], rows).of_task(task), arrays["outputs"]
 
 
+def middle(batch: Any, boundary: float | None) -> float:
+    """Return the boundary between the choices of one channel, from the targets where None."""
+    targets = batch.y[batch.mask > 0]
+    if boundary is not None or not targets.size or targets.min() == targets.max():
+        return boundary or 0.0
+    return float((targets.min() + targets.max()) / 2)
+
+
 def choices(outputs: np.ndarray, mask: np.ndarray, boundary: float) -> tuple[Any, Any]:
     """Return choice and confidence by the masked mean output."""
     asked = np.asarray(mask.any(axis=(1, 2)))
@@ -205,7 +219,11 @@ def _start(where: str, batch: Batch, since: str | float) -> Any:
     """Return the moment from which time is measured (ms), one for each trial or for all."""
     if not isinstance(since, str):
         return since
-    periods = batch.periods
+    try:
+        periods = batch.periods
+    except (KeyError, TypeError):
+        expected = "the task that made the batch"
+        raise _checks.error(f"{where}, task", expected, type(batch.task).__name__) from None
     if not any(since in period for period in periods):
         known = sorted({name for period in periods for name in period})
         expected = f"one of {', '.join(map(repr, known))}" if known else "a time, or None"

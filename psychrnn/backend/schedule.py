@@ -106,7 +106,7 @@ class Perturbation(ABC):
         last = steps if self.stop is None else min(int(np.ceil(self.stop / dt - 1e-6)), steps)
         if first >= last:
             until = "the end" if self.stop is None else f"{self.stop:g} ms"
-            expected = f"a window with a time step in it; trials end at {steps * dt:g} ms"
+            expected = f"a window with a time step in it, every {dt:g} ms until {steps * dt:g} ms"
             advice = "Times are in ms."
             raise _checks.error(where, expected, f"{self.start:g} ms to {until}", advice)
         return first, last

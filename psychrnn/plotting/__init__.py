@@ -3,7 +3,8 @@
 A function draws into the axes that it is given, or into a new figure where ``ax`` is None. It
 shows nothing and changes no setting of Matplotlib: call ``plt.show()`` in a script, or
 ``ax.figure.savefig("picture.pdf")``. Colours can be told apart by the colour-blind and in grey.
-Legends and colour bars stand beside the axes. Figures that hold several
+Legends and colour bars stand beside the axes, but those of psychometric and
+chronometric curves. Figures that hold several
 pictures are best made with ``layout="constrained"``, or "compressed" for three dimensions.
 """
 

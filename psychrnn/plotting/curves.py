@@ -206,7 +206,7 @@ def _curve(axes: Axes, fit: Any, x: np.ndarray, color: Any, dashes: str) -> str:
     low, high = (float(end) for end in _interval(fit))
     known = np.isfinite([low, high])
     if known.any():  # a side that the data do not bound reaches to the end of the curve
-        ends = (low if known[0] else fine[0], high if known[1] else fine[-1])
+        ends = np.clip(np.where(known, [low, high], fine[[0, -1]]), fine[0], fine[-1])
         axes.hlines(at, *ends, color=color, linewidth=3, alpha=0.6)
         one_sided = f"at least {low:.3g}" if known[0] else f"at most {high:.3g}"
         text += f"\n({low:.3g} to {high:.3g})" if known.all() else f"\n({one_sided})"

@@ -21,37 +21,37 @@ def trajectories(
 ) -> Any:
     """Draw states as they move through two or three dimensions, a line for each condition.
 
-        A circle is the start of a line, and small dots mark time. Stable fixed points are filled,
-        unstable ones open.
+    A circle is the start of a line, and small dots mark time. Stable fixed points are filled,
+    unstable ones open.
 
     Arguments:
-            projected: states, ``[N_cond, N_steps, 2 or 3]``, such as ``PCA.project`` returns, or
-                ``[N_steps, 2 or 3]`` for one condition.
-            labels: name of each condition in the legend, ``[N_cond]``.
-            dt: length of a time step (ms); time is in steps where None.
-            fixed_points: points ``[k, 2 or 3]`` in the same space, or a pair of them and
-                ``stable``, ``[k]`` booleans.
-            mark: time between dots (ms, or steps where ``dt`` is None); chosen where None, no dots
-                where 0.
-            ax: axes of as many dimensions to draw in; a new figure where None.
+        projected: states, ``[N_cond, N_steps, 2 or 3]``, such as ``PCA.project`` returns, or
+            ``[N_steps, 2 or 3]`` for one condition.
+        labels: name of each condition in the legend, ``[N_cond]``.
+        dt: length of a time step (ms); time is in steps where None.
+        fixed_points: points ``[k, 2 or 3]`` in the same space, or a pair of them and
+            ``stable``, ``[k]`` booleans.
+        mark: time between dots (ms, or steps where ``dt`` is None); chosen where None, no dots
+            where 0.
+        ax: axes of as many dimensions to draw in; a new figure where None.
 
     Returns:
-            The axes.
+        The axes.
 
     Raises:
-            ParameterError: if the shapes do not fit, nothing is finite, or the axes have another
-                number of dimensions.
+        ParameterError: if the shapes do not fit, nothing is finite, or the axes have another
+            number of dimensions.
 
     Example:
-            >>> import matplotlib.pyplot as plt
-            >>> import numpy as np
-            >>> turn = np.linspace(0, 6, 100)
-            >>> spiral = np.stack([turn * np.cos(turn), turn * np.sin(turn)], axis=-1)
-            >>> ax = trajectories([spiral, -spiral], labels=["left", "right"], dt=10,
-            ...                   fixed_points=([[0.0, 0.0]], [False]))
-            >>> [text.get_text() for text in ax.get_legend().get_texts()]
-            ['left', 'right', 'start', 'every 200 ms', 'unstable fixed point']
-            >>> plt.close(ax.figure)
+        >>> import matplotlib.pyplot as plt
+        >>> import numpy as np
+        >>> turn = np.linspace(0, 6, 100)
+        >>> spiral = np.stack([turn * np.cos(turn), turn * np.sin(turn)], axis=-1)
+        >>> ax = trajectories([spiral, -spiral], labels=["left", "right"], dt=10,
+        ...                   fixed_points=([[0.0, 0.0]], [False]))
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['left', 'right', 'start', 'every 200 ms', 'unstable fixed point']
+        >>> plt.close(ax.figure)
 
     """
     where = "plotting.trajectories"

@@ -160,6 +160,9 @@ def _answers(
     if out is not None and np.isfinite(counted).any():
         ax.plot([], [], linestyle=(0, (4, 2)), color=style.DISCREET, label="target")
     low, high = ax.get_ylim()
+    if out is None:  # one constant target would fill the axes
+        low, high = min(low, 0.0), max(high, 0.0)
+        ax.set_ylim(low, high)
     _mask(ax, time, mask.max(1), 0.04 * (high - low))
 
 
