@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -14,6 +15,22 @@ from reference_data import worst
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as of a run in a shell's background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def rng():
+    """Return a random generator, the same one in each test."""
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
+def no_figures():
+    """Close the pictures of other tests, and those of this one."""
+    from matplotlib import pyplot as plt
+
+    plt.close("all")
+    yield
+    plt.close("all")
 
 
 @pytest.fixture

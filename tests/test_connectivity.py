@@ -18,17 +18,7 @@ RNG = np.random.default_rng(3)
 W = RNG.normal(size=(9, 9)) * (RNG.random((9, 9)) < 0.6)
 BLOCKS = {"E": range(6), "I": [6, 7, 8]}
 
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(7)
-
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 # -- results ---------------------------------------------------------------------------------------

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
+from population_data import CHOICE, COHERENCE, STATES, orthonormal
 from refusals import NAN, RAGGED, refused
 
 from psychrnn.analysis import decoding
 from psychrnn.analysis.dynamics import decode
 
-RNG = np.random.default_rng(5)
-STATES = RNG.normal(size=(60, 8, 5))
-COHERENCE = RNG.choice([0.1, 0.3, 0.5], 60)
-CHOICE = RNG.choice([0.0, 1.0], 60)
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(7)
-
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
-def orthonormal(count, size, seed=0):
-    return np.linalg.qr(np.random.default_rng(seed).normal(size=(size, count)))[0].T
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def separable(classes=2, trials=200, seed=0):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from population_data import CHOICE, COHERENCE, STATES, orthonormal, with_missing
 from refusals import INF, NAN, RAGGED, refused
 
 from psychrnn import ParameterError
@@ -22,33 +23,16 @@ from psychrnn.analysis.dynamics import (
     targeted_axes,
 )
 
-RNG = np.random.default_rng(5)
-STATES = RNG.normal(size=(60, 8, 5))
-COHERENCE = RNG.choice([0.1, 0.3, 0.5], 60)
-CHOICE = RNG.choice([0.0, 1.0], 60)
+pytestmark = pytest.mark.filterwarnings("error")
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(7)
-
-
-@pytest.fixture(autouse=True)
-def _quiet():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
-def orthonormal(count, size, seed=0):
-    return np.linalg.qr(np.random.default_rng(seed).normal(size=(size, count)))[0].T
-
-
-def with_missing(states, share, seed=0):
-    """Return trials of different lengths: NaN after a step of each."""
-    ends = np.random.default_rng(seed).integers(2, states.shape[1] + 1, len(states))
-    late = np.arange(states.shape[1]) >= ends[:, None]
-    return np.where(late[..., None] & (np.arange(len(states)) < share)[:, None, None], NAN, states)
+def test_aligned_trials_are_states_and_a_dict_is_none():
+    aligned = align(STATES, 20, 10, (-20, 30))
+    found = condition_averages(aligned, CHOICE)
+    np.testing.assert_array_equal(
+        found.averages, condition_averages(aligned.values, CHOICE).averages
+    )
+    refused(lambda: condition_averages({"a": 1}, CHOICE), "condition_averages.states", "{'a': 1}")
 
 
 def test_everything_public_is_offered():

@@ -211,6 +211,7 @@ def test_one_step_of_search_invents_nothing():
         found = fixed_points(
             model, np.zeros(12), starts(12), n_starts=40, seed=1, max_iterations=iterations
         )
+        assert found.is_fixed.any()
         for point in found.points[~found.is_fixed]:
             W = np.float64(model.get_weights()["W_rec"])
             drift = W @ np.tanh(point) - point
@@ -318,6 +319,11 @@ class TestNothingAndWrong:
         task = PerceptualDiscrimination(dt=10, tau=20, T=2000, N_batch=4, seed=1)
         model = Basic.for_task(task, N_rec=4, seed=1, W_rec=5 * np.ones((4, 4)), b_rec=np.ones(4))
         refused(lambda: fixed_points(model, [0, 0], seed=1), "explodes", "Give starts")
+
+    def test_a_task_with_other_channels(self):
+        task = PerceptualDiscrimination(dt=10, tau=100, T=300, N_batch=4, seed=1)
+        model = Basic.for_task(task, N_rec=4, N_in=3, seed=1)
+        refused(lambda: fixed_points(model, [0, 0, 0], seed=1), "N_in = 3")
 
     def test_a_step_without_a_gradient(self):
         class Foreign(Basic):

@@ -35,14 +35,7 @@ from psychrnn import Batch, ParameterError, PerceptualDiscrimination, plotting
 from psychrnn.backend.training import TrainResult
 from psychrnn.plotting import style
 
-
-@pytest.fixture(autouse=True)
-def _no_figures_before_and_after():
-    plt.close("all")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-    plt.close("all")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("no_figures")]
 
 
 # -- what holds for every picture ------------------------------------------------------------------

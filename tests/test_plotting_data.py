@@ -1,7 +1,6 @@
 """Every picture shows the data that it is given, on axes that say what they are."""
 
 import itertools
-import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,14 +42,7 @@ from psychrnn import (
 from psychrnn.analysis import behavior, connectivity, dynamics
 from psychrnn.backend.training import TrainResult
 
-
-@pytest.fixture(autouse=True)
-def _no_figures_before_and_after():
-    plt.close("all")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-    plt.close("all")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("no_figures")]
 
 
 # -- trials ----------------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ The inputs carry noise of ``stim_noise`` 1.0, ten times the default, so that coh
 ceiling: half a second of such a stimulus gives an ideal observer a d' of about 1.1 per 0.1.
 """
 
+import sys
+
 import common
 import matplotlib.pyplot as plt
 import numpy as np
 
-from psychrnn import Basic, PerceptualDiscrimination, plotting
-from psychrnn.analysis import dynamics
+from psychrnn import Basic, ParameterError, PerceptualDiscrimination, plotting
+from psychrnn.analysis import behavior, dynamics
 
 NOISE = 1.0
 TRAINED_ON = (0.1, 0.3, 0.5, 0.7)
@@ -23,7 +25,7 @@ def run(store):
     test = make_task(300 if store.quick else 4000, TESTED_ON, SEED + 1)
     batch = test.get_trial_batch()
     outputs, states = model.test(batch.x)
-    table = common.behavior.trials_table(test, batch, outputs)
+    table = behavior.trials_table(test, batch, outputs)
     table["signed"] = np.where(table["direction"] == 1, 1, -1) * table["coherence"]
     fit = common.psychometric(table, SEED + 2)
 
@@ -111,8 +113,8 @@ def draw_states(ax, model, batch, states, table):
     try:
         averages = dynamics.condition_averages(aligned.values, conditions, select=known)
         pca = dynamics.pca(averages, n_components=2)
-    except common.ParameterError as reason:  # a quick run may have too few right choices
-        print(f"no components: {reason}", file=common.sys.stderr)
+    except ParameterError as reason:  # a quick run may have too few right choices
+        print(f"no components: {reason}", file=sys.stderr)
         return None
     greys = {c: 0.35 + 0.65 * k / (len(TRAINED_ON) - 1) for k, c in enumerate(TRAINED_ON)}
     for path, choice, coherence in zip(

@@ -27,7 +27,8 @@ def checked_states(
         axes: number of axes; two or more where None.
 
     """
-    states = getattr(states, "values", states)  # of aligned trials
+    if isinstance(states, tuple) and hasattr(states, "values"):  # aligned trials
+        states = states.values
     array = _checks.numeric(where, states, expected)
     wrong = array.ndim < 2 if axes is None else array.ndim != axes
     if wrong or 0 in array.shape:

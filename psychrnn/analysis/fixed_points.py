@@ -252,7 +252,9 @@ def _in_best_precision(model: Any, step_map: Any) -> tuple[Map, bool]:
     try:
         settings = {"dt": model.dt, "tau": model.tau, "alpha": model.alpha}
         simulator = getattr(simulation, model.simulator)(None, settings, None, model.get_weights())
-    except (AttributeError, _checks.ParameterError):  # weights, functions that NumPy does not know
+    except (AttributeError, _checks.ParameterError):
+        # weights that are made of a batch, or a function that NumPy does not know: the step in
+        # TensorFlow serves, and the tolerance is that of single precision
         return step_map.step, False
     function = getattr(simulator, "transfer_function", None)
     if function is not None and function not in TRANSFER_FUNCTIONS.values():

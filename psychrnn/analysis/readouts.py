@@ -221,9 +221,10 @@ def _start(where: str, batch: Batch, since: str | float) -> Any:
         return since
     try:
         periods = batch.periods
-    except (KeyError, TypeError):
-        expected = "the task that made the batch"
-        raise _checks.error(f"{where}, task", expected, type(batch.task).__name__) from None
+    except (KeyError, TypeError) as reason:
+        expected = "the task that made the batch, to name its periods"
+        got = f"{type(batch.task).__name__}, whose periods() fails with {reason!r}"
+        raise _checks.error(f"{where}, task", expected, got) from reason
     if not any(since in period for period in periods):
         known = sorted({name for period in periods for name in period})
         expected = f"one of {', '.join(map(repr, known))}" if known else "a time, or None"

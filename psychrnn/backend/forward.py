@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from psychrnn import _checks
+from psychrnn import _checks, _html
 from psychrnn.backend import engine
 from psychrnn.backend._tensorflow import tf
 from psychrnn.backend.array_checks import checked_batch
 from psychrnn.tasks.batches import Batches
 from psychrnn.tasks.task import Task
+
+
+class TestResult(NamedTuple):
+    """What ``test`` returns: ``outputs [N_batch, N_steps, N_out]`` and ``states [..., N_rec]``."""
+
+    outputs: np.ndarray
+    states: np.ndarray
+
+    def __repr__(self) -> str:
+        return _html.arrays_text(self)
+
+    def _repr_html_(self) -> str:
+        return _html.arrays_table(self)
+
+
+def size_of_parts(where: str, model: Any, x: np.ndarray, given: Any) -> int:
+    """Return how many trials to run at once, by default those that have 256 MB of states."""
+    own = vars(model).get("_own_init_state")  # one row for each trial of the whole batch
+    if own is not None and len(own) not in (1, len(x)):
+        expected = f"as many trials as init_state has rows, {len(own)}"
+        advice = "Set init_state anew, or give initial_state to test."
+        raise _checks.error(where, expected, f"{len(x)}", advice)
+    if own is not None and given is not None and given != len(x):
+        expected = "all trials at once"
+        advice = "init_state was set to a row for each trial: leave batch_size out."
+        raise _checks.error(f"{where}.batch_size", expected, _checks.shown(given), advice)
+    if given is None:
+        given = max(1, 2**26 // (x.shape[1] * model.N_rec)) if own is None else len(x)
+    return _checks.count(f"{where}.batch_size", given)
 
 
 def in_parts(model: Any, x: np.ndarray, start: Any, size: int) -> tuple[Any, Any, Any]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from psychrnn import _checks, _html
+from psychrnn import _checks
 from psychrnn.backend import (
     array_checks,
     engine,
@@ -23,26 +21,13 @@ from psychrnn.backend import (
 )
 from psychrnn.backend import params as options
 from psychrnn.backend._tensorflow import ensure_eager
+from psychrnn.backend.forward import TestResult
 from psychrnn.backend.loss_functions import LossFunction
 from psychrnn.backend.noise import RecurrentNoise
 from psychrnn.backend.regularizations import Regularizer
 from psychrnn.backend.schedule import schedule
 from psychrnn.backend.step_map import StepMap
 from psychrnn.backend.weights import Weights
-
-
-class TestResult(NamedTuple):
-    """What ``test`` returns: ``outputs [N_batch, N_steps, N_out]`` and ``states [..., N_rec]``."""
-
-    outputs: np.ndarray
-    states: np.ndarray
-
-    def __repr__(self) -> str:
-        return _html.arrays_text(self)
-
-    def _repr_html_(self) -> str:
-        return _html.arrays_table(self)
-
 
 _ONLY_WHILE_RUNNING = ("x", "y", "output_mask", "predictions", "states", "_last_state")
 
@@ -350,26 +335,12 @@ class RNN(RecurrentNoise, Weights):
         if initial_state is not None:
             forward.check_starts(f"{where}.initial_state", self)
             start = array_checks.checked_start(where, self, initial_state, len(x))
-        size = self._batch_size(where, x, batch_size)
+        size = forward.size_of_parts(where, self, x, batch_size)
         if perturbations is None:
             return TestResult(*forward.in_parts(self, x, start, size)[:2])
         forward.check_starts(f"{where}.perturbations", self)
         segments = schedule(where, perturbations, perturbed.circuit(self), *x.shape[:2])
         return TestResult(*perturbed.perturbed(self, x, start, size, segments))
-
-    def _batch_size(self, where: str, x: Any, given: Any) -> int:
-        own = "_own_init_state" in self.__dict__  # one row for each trial of the whole batch
-        if own and len(self._own_init_state) not in (1, len(x)):
-            expected = f"as many trials as init_state has rows, {len(self._own_init_state)}"
-            advice = "Set init_state anew, or give initial_state to test."
-            raise _checks.error(where, expected, f"{len(x)}", advice)
-        if own and given is not None and given != len(x):
-            expected = "all trials at once"
-            advice = "init_state was set to a row for each trial: leave batch_size out."
-            raise _checks.error(f"{where}.batch_size", expected, _checks.shown(given), advice)
-        if given is None:
-            given = len(x) if own else max(1, 2**26 // (x.shape[1] * self.N_rec))
-        return _checks.count(f"{where}.batch_size", given)
 
     def test_sessions(
         self, task: Any, trials: int = 10, carry_state: bool = False

@@ -11,6 +11,7 @@ import numpy as np
 from psychrnn import _checks
 from psychrnn.backend import forward
 from psychrnn.backend._tensorflow import tf
+from psychrnn.backend.array_checks import checked_inputs
 
 
 class StepMap:
@@ -63,7 +64,6 @@ class StepMap:
         if not np.allclose(once[:1], alone, rtol=1e-4, atol=1e-5 * size, equal_nan=True):
             got = "a step in which they see each other"
             raise _checks.error(where, "trials that do not depend on each other", got, advice)
-
         along = 1e-2 * np.random.default_rng(2).standard_normal(states.shape)
         slope = (self.step(states + along) - self.step(states - along)) / 2 - along
         known = np.einsum("nij,nj->ni", self.jacobian(states), along) - along
@@ -118,9 +118,10 @@ class StepMap:
 
     def visited(self, x: np.ndarray) -> np.ndarray:
         """Return the states ``[n, N_steps, D]`` in trials with inputs ``[n, N_steps, N_in]``."""
+        x = checked_inputs(f"{type(self.model).__name__}.step_map.visited", self.model, x)
         state, found = np.repeat(self.start(), len(x), axis=0), []
         for step in range(x.shape[1]):
-            given = (tf.constant(x[:, step : step + 1], tf.float32), *self._parts(state))
+            given = (tf.constant(x[:, step : step + 1]), *self._parts(state))
             state = self._joined([part.numpy() for part in self._run("step", given)])
             found.append(state)
         return np.stack(found, axis=1)
